@@ -1,0 +1,105 @@
+// Every message that actors exchange: one discriminated union, so that a handler's switch is checked to be exhaustive.
+import type { Carry, FileIdentity, Position } from './positions.js'
+import type { LogType } from './levels.js'
+
+/** Where records come from and what the host knows about them; sent by a source before the origin's first slab, and again when labels arrive. */
+export interface Origin {
+  /** Small integer, unique in the node while the origin is open (allocated by `originIds` of the source's context). */
+  readonly id: number
+  readonly source: string
+  /** `cri` lines carry the runtime's time and stream; `lines` are bare. */
+  readonly format: 'cri' | 'lines'
+  /** How bare or CRI content is read: auto = JSON, else text; logfmt and klog lines are turned into fields; text is never looked into. */
+  readonly content: 'auto' | 'json' | 'logfmt' | 'klog' | 'text'
+  /** A line that matches begins a new record; the ones that follow join it. */
+  readonly multiline?: { readonly start: string; readonly waitMs: number; readonly linesMax: number }
+  /** Fields that the host or the operator states; they win over the record's own. */
+  readonly trusted: Readonly<Partial<Record<TrustedField, string>>>
+  /** Used where the record has no own value. */
+  readonly fallback: { readonly service_name: string; readonly log_type: LogType; readonly log_level?: string }
+  /** Allow-listed pod labels (or labels from a source's config). */
+  readonly labels?: Readonly<Record<string, string>>
+  /** Origins with the same key follow each other (a log and its rotations): a partial left open by one goes on in the next. */
+  readonly joinKey?: string
+  /** The file behind it; absent for pushed records. */
+  readonly file?: { readonly key: string; readonly path: string; readonly identity: FileIdentity }
+}
+export type TrustedField = 'namespace' | 'pod_uid' | 'pod_name' | 'container_name' | 'node_name'
+
+/** Bytes of complete lines from one origin. `bytes` is only valid during the call (it may be kernel memory). */
+export interface SlabMessage {
+  readonly type: 'slab'
+  readonly origin: number
+  /** Complete lines, each ending in \n, except where `cut` or `last` says otherwise. */
+  readonly bytes: Uint8Array
+  /** File offset of bytes[0]. */
+  readonly offset: number
+  /** File offset after this slab once it is in a frame (≥ offset + bytes.length when the rest of a too long line was skipped). */
+  readonly endOffset: number
+  /** The slab is one line that was longer than `line_bytes_max` and has been cut: its record is marked truncated. */
+  readonly cut?: boolean
+  /** The last bytes of a file that will not grow: an unfinished line counts as a record, open groups and partials end. */
+  readonly last?: boolean
+  /** The pushing client that waits until these records are durable; a `durable` message answers it. */
+  readonly token?: number
+  /** Identity with a longer head, when a file was short at first sight. */
+  readonly identity?: FileIdentity
+}
+
+export type Message =
+  // sources → parse
+  | { readonly type: 'origin'; readonly origin: Origin; readonly carry?: readonly Carry[] }
+  | { readonly type: 'origin_closed'; readonly origin: number; /** read to its end for good */ readonly done: boolean }
+  | SlabMessage
+  // ingest chain → sources
+  | { readonly type: 'flow'; readonly open: boolean; readonly reason?: string }
+  | { readonly type: 'durable'; readonly tokens: readonly number[] }
+  // sources ↔ journal
+  | { readonly type: 'positions_wanted'; readonly source: string; readonly replyTo: string }
+  | { readonly type: 'positions'; readonly source: string; readonly positions: readonly Position[] }
+  // sample ↔ journal
+  | { readonly type: 'append'; readonly slot: number; readonly rawBytes: number; readonly encodedBytes: number; readonly epoch: number }
+  | { readonly type: 'committed'; readonly frames: number }
+  | { readonly type: 'ingest_started'; readonly epoch: number }
+  // writers ↔ journal
+  | { readonly type: 'subscribe'; readonly writer: string; readonly creditBytes: number; readonly backfillBytesPerSecond: number }
+  | FrameMessage
+  | { readonly type: 'taken'; readonly writer: string; readonly seq: number }
+  | { readonly type: 'done'; readonly writer: string; readonly seqs: readonly number[] }
+  | { readonly type: 'outage'; readonly writer: string }
+  | { readonly type: 'recovered'; readonly writer: string }
+  // any → supervisor
+  | StatusMessage
+  | { readonly type: 'idle'; readonly actor: string; readonly idle: boolean }
+  // supervisor → any
+  | { readonly type: 'end_of_input' }
+  | { readonly type: 'drain' }
+  | { readonly type: 'tap'; readonly id: number; readonly filter: string; readonly limitPerSecond: number }
+  | { readonly type: 'untap'; readonly id: number }
+  | { readonly type: 'tapped'; readonly id: number; readonly ndjson: string }
+
+/** One frame for a writer: from a slot (caught up) or as encoded bytes read back from disk. */
+export interface FrameMessage {
+  readonly type: 'frame'
+  readonly seq: number
+  readonly lane: 'live' | 'backfill'
+  /** Slot number whose raw and encoded parts hold the frame; answer `taken` as soon as it has been copied. */
+  readonly slot?: number
+  /** The encoded frame, when it comes from disk; then there is no slot and no `taken`. */
+  readonly encoded?: Uint8Array
+  readonly rawBytes: number
+  readonly encodedBytes: number
+}
+
+/** What an actor says of itself, for readyz, status and top. */
+export interface StatusMessage {
+  readonly type: 'status'
+  readonly actor: string
+  readonly ready: boolean
+  /** Why not ready, or what is degraded; names the thing and the way out. */
+  readonly reason?: string
+  readonly detail: Readonly<Record<string, string | number | boolean>>
+}
+
+export type MessageType = Message['type']
+export type MessageOf<T extends MessageType> = Extract<Message, { type: T }>

@@ -1,0 +1,88 @@
+// The node's metrics: each declared once, counted per thread with prom-client, merged by the supervisor.
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+
+/** Every metric of the product: type, help, labels. All names start with `log_pipeline_`. */
+export const METRICS = {
+  records_read_total: { type: 'counter', help: 'Records read from a source', labels: ['source'] },
+  bytes_read_total: { type: 'counter', help: 'Bytes read from a source', labels: ['source'] },
+  records_kept_total: { type: 'counter', help: 'Records kept by sampling', labels: ['level'] },
+  records_dropped_total: { type: 'counter', help: 'Records not kept, by reason', labels: ['reason'] },
+  records_cleaned_total: { type: 'counter', help: 'Records repaired before they were accepted, by reason', labels: ['reason'] },
+  fields_dropped_total: { type: 'counter', help: 'Record members dropped: duplicates, reserved names, and what the host overrides', labels: [] },
+  records_unknown_field_total: { type: 'counter', help: 'Records whose mandatory field was filled with a fallback', labels: ['field'] },
+  lines_truncated_total: { type: 'counter', help: 'Lines cut at line_bytes_max', labels: [] },
+  files_open: { type: 'gauge', help: 'Files held open', labels: ['source'] },
+  files_truncated_total: { type: 'counter', help: 'Files that became shorter than their position (copytruncate)', labels: ['source'] },
+  source_errors_total: { type: 'counter', help: 'Faults of a source, by reason', labels: ['source', 'reason'] },
+  http_requests_total: { type: 'counter', help: 'Push requests by status', labels: ['source', 'status'] },
+  frames_sealed_total: { type: 'counter', help: 'Frames sealed', labels: [] },
+  flow_stopped_total: { type: 'counter', help: 'Times reading was stopped by backpressure', labels: ['reason'] },
+  journal_bytes: { type: 'gauge', help: 'Bytes of the journal on disk', labels: [] },
+  journal_segments: { type: 'gauge', help: 'Segments of the journal', labels: [] },
+  journal_appended_bytes_total: { type: 'counter', help: 'Bytes appended to the journal', labels: [] },
+  journal_fsync_seconds: { type: 'histogram', help: 'Time of one group commit', labels: [], buckets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3] },
+  journal_errors_total: { type: 'counter', help: 'Failed journal writes, by system code', labels: ['code'] },
+  journal_corrupt_total: { type: 'counter', help: 'Corrupt places found in the journal, by kind', labels: ['kind'] },
+  journal_dropped_records_total: { type: 'counter', help: 'Records given up by the disk bound before a backend had them', labels: ['backend'] },
+  write_records_total: { type: 'counter', help: 'Records acknowledged by a backend', labels: ['backend'] },
+  write_bytes_total: { type: 'counter', help: 'Request bytes acknowledged by a backend', labels: ['backend'] },
+  write_requests_total: { type: 'counter', help: 'Requests to a backend by outcome', labels: ['backend', 'outcome'] },
+  write_failed_total: { type: 'counter', help: 'Failed requests to a backend', labels: ['backend'] },
+  write_seconds: { type: 'histogram', help: 'Time of one request to a backend', labels: ['backend'], buckets: [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30] },
+  write_lag_frames: { type: 'gauge', help: 'Frames of the journal that a backend has not acknowledged', labels: ['backend'] },
+  write_lag_seconds: { type: 'gauge', help: 'Age of the oldest frame that a backend has not acknowledged', labels: ['backend'] },
+  write_concurrency: { type: 'gauge', help: 'Requests that may be in flight to a backend', labels: ['backend'] },
+  breaker_open: { type: 'gauge', help: '1 while a backend\'s breaker is open, 0.5 half-open', labels: ['backend'] },
+  raw_documents_total: { type: 'counter', help: 'Records stored as raw documents because their shape was refused', labels: ['backend'] },
+  dead_letters_total: { type: 'counter', help: 'Records put into the dead letters, by reason', labels: ['backend', 'reason'] },
+  actor_restarts_total: { type: 'counter', help: 'Restarts of a thread group', labels: ['group'] },
+  labels_wait_total: { type: 'counter', help: 'Pods whose records went on without labels after the bounded wait', labels: [] },
+} as const satisfies Record<string, MetricDeclaration>
+
+interface MetricDeclaration {
+  readonly type: 'counter' | 'gauge' | 'histogram'
+  readonly help: string
+  readonly labels: readonly string[]
+  readonly buckets?: readonly number[]
+}
+export type MetricName = keyof typeof METRICS
+type Labels = Readonly<Record<string, string>>
+
+export interface Metrics {
+  add(name: MetricName, by: number, labels?: Labels): void
+  set(name: MetricName, value: number, labels?: Labels): void
+  observe(name: MetricName, value: number, labels?: Labels): void
+  /** prom-client's JSON, for the supervisor's merge. */
+  snapshot(): Promise<unknown[]>
+}
+
+export function createMetrics(): Metrics {
+  const registry = new Registry()
+  const made = new Map<MetricName, Counter | Gauge | Histogram>()
+  function metric(name: MetricName): Counter | Gauge | Histogram {
+    const known = made.get(name)
+    if (known !== undefined) return known
+    const { type, help, labels, ...rest }: MetricDeclaration = METRICS[name]
+    const base = { name: `log_pipeline_${name}`, help, labelNames: [...labels], registers: [registry] }
+    const fresh =
+      type === 'counter'
+        ? new Counter(base)
+        : type === 'gauge'
+          ? new Gauge({ ...base, aggregator: 'sum' })
+          : new Histogram({ ...base, ...(rest.buckets ? { buckets: [...rest.buckets] } : {}) })
+    made.set(name, fresh)
+    return fresh
+  }
+  return {
+    add(name, by, labels = {}) {
+      ;(metric(name) as Counter).inc(labels, by)
+    },
+    set(name, value, labels = {}) {
+      ;(metric(name) as Gauge).set(labels, value)
+    },
+    observe(name, value, labels = {}) {
+      ;(metric(name) as Histogram).observe(labels, value)
+    },
+    snapshot: () => registry.getMetricsAsJSON() as Promise<unknown[]>,
+  }
+}
