@@ -1,5 +1,5 @@
 // Every message that actors exchange: one discriminated union, so that a handler's switch is checked to be exhaustive.
-import type { Carry, FileIdentity, Position } from './positions.js'
+import type { Carry, FileIdentity, OpenCarry, Position } from './positions.js'
 import type { LogType } from './levels.js'
 
 /** Where records come from and what the host knows about them; sent by a source before the origin's first slab, and again when labels arrive. */
@@ -51,6 +51,9 @@ export type Message =
   | { readonly type: 'origin'; readonly origin: Origin; readonly carry?: readonly Carry[] }
   | { readonly type: 'origin_closed'; readonly origin: number; /** read to its end for good */ readonly done: boolean }
   | SlabMessage
+  // parse → enrich → sample: records in the scanner's table, which these three share
+  | BatchMessage
+  | { readonly type: 'reset_streams' }
   // ingest chain → sources
   | { readonly type: 'flow'; readonly open: boolean; readonly reason?: string }
   | { readonly type: 'durable'; readonly tokens: readonly number[] }
@@ -59,7 +62,7 @@ export type Message =
   | { readonly type: 'positions'; readonly source: string; readonly positions: readonly Position[] }
   // sample ↔ journal
   | { readonly type: 'append'; readonly slot: number; readonly rawBytes: number; readonly encodedBytes: number; readonly epoch: number }
-  | { readonly type: 'committed'; readonly frames: number }
+  | { readonly type: 'committed'; readonly frames: number; readonly epoch: number }
   | { readonly type: 'ingest_started'; readonly epoch: number }
   // writers ↔ journal
   | { readonly type: 'subscribe'; readonly writer: string; readonly creditBytes: number; readonly backfillBytesPerSecond: number }
@@ -77,6 +80,25 @@ export type Message =
   | { readonly type: 'tap'; readonly id: number; readonly filter: string; readonly limitPerSecond: number }
   | { readonly type: 'untap'; readonly id: number }
   | { readonly type: 'tapped'; readonly id: number; readonly ndjson: string }
+
+/** Scanned records of one origin, as entries [from, to) of the scanner's record table. */
+export interface BatchMessage {
+  readonly type: 'batch'
+  readonly origin: number
+  readonly from: number
+  readonly to: number
+  /** Kernel address that corresponds to file offset `offset`: a record's end offset is offset + LINE_END − base. */
+  readonly base: number
+  readonly offset: number
+  /** Position of the origin once all of the batch is in a frame or sampled out. */
+  readonly endOffset: number
+  /** What is open after any record of this batch. */
+  readonly carry: readonly OpenCarry[]
+  readonly token?: number
+  readonly identity?: FileIdentity
+  /** Kernel address of the rendered context; enrich fills it in. */
+  readonly context?: number
+}
 
 /** One frame for a writer: from a slot (caught up) or as encoded bytes read back from disk. */
 export interface FrameMessage {

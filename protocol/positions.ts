@@ -15,12 +15,22 @@ export interface Carry {
   readonly stream: 'stdout' | 'stderr'
   /** The runtime's timestamp of the first piece, ns since the epoch as decimal text; "0" where there is none. */
   readonly tsNs: string
+  /** Fractional digits of that timestamp, 0 to 9. */
+  readonly tsDigits: number
+  /** Lines joined so far (of a group). */
+  readonly lines: number
   /** What has been read of the record so far, at most `line_bytes_max`. */
   readonly bytes: Uint8Array
   /** More came than was kept. */
   readonly truncated: boolean
   /** partial: the next F line of this stream ends it; group: the next start line or the wait does. */
   readonly kind: 'partial' | 'group'
+}
+
+/** A carry while it grows: pieces are shared, never copied, until a frame is sealed. */
+export interface OpenCarry extends Omit<Carry, 'bytes'> {
+  readonly chunks: readonly Uint8Array[]
+  readonly length: number
 }
 
 /** One source file's position. Everything before `offset` is in this frame or an earlier one, or was sampled out, or lies in `carry`. */

@@ -1,7 +1,17 @@
-// Value types that options share: durations, byte sizes, rates, lists; each error names the value and the accepted form.
+// Value types that options share: durations, byte sizes, rates, lists, paths; each error names the accepted form.
 import { z } from 'zod'
 
-const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+/** What a text stands for beyond its type: paths are resolved, secrets are never printed, durations are shown as such. */
+export type ValueKind = 'duration' | 'size' | 'rate' | 'listen' | 'path' | 'glob' | 'secret' | 'comma_list'
+export const valueKinds = z.registry<{ readonly kind: ValueKind }>()
+
+const DURATION_UNITS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+}
 const SIZE_UNITS: Readonly<Record<string, number>> = {
   b: 1,
   kb: 1000,
@@ -12,46 +22,113 @@ const SIZE_UNITS: Readonly<Record<string, number>> = {
   gib: 1024 ** 3,
 }
 
-/** Parses `200ms`, `1s`, `5m`, `2h`, `7d` (or a number of ms) to ms; undefined when it is not a duration. */
+/** Parses `200ms`, `1s`, `5m`, `2h`, `7d` to ms; undefined when it is not a duration. */
 export function parseDurationMs(text: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/.exec(text.trim())
   if (match === null) return undefined
   return Math.round(Number(match[1]) * (DURATION_UNITS[match[2] as string] as number))
 }
 
-/** Parses `512KiB`, `10GiB`, `1MB` (or a number of bytes) to bytes; undefined when it is not a size. */
+/** Parses `512KiB`, `10GiB`, `1MB` to bytes; undefined when it is not a size. */
 export function parseBytes(text: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)\s*([a-z]+)$/i.exec(text.trim())
   const unit = match === null ? undefined : SIZE_UNITS[(match[2] as string).toLowerCase()]
   return match === null || unit === undefined ? undefined : Math.floor(Number(match[1]) * unit)
 }
 
-function parsed(parse: (text: string) => number | undefined, wanted: string) {
-  return z.union([z.number().nonnegative(), z.string()], { error: `expected ${wanted}` }).transform((value, context) => {
-    const number = typeof value === 'number' ? value : parse(value)
-    if (number !== undefined) return number
-    context.addIssue({ code: 'custom', message: `expected ${wanted}`, input: value })
-    return z.NEVER
-  })
+/** The shortest exact text of a duration: 90000 is `90s`, 60000 is `1m`. */
+export function formatDuration(durationMs: number): string {
+  if (durationMs === 0) return '0s'
+  const unit = ['d', 'h', 'm', 's', 'ms'].find((name) => durationMs % (DURATION_UNITS[name] as number) === 0)
+  return unit === undefined ? `${durationMs}ms` : `${durationMs / (DURATION_UNITS[unit] as number)}${unit}`
 }
 
-/** A duration; the value in code is ms. */
-export const duration = (fallback: string) =>
-  parsed(parseDurationMs, 'a duration such as 200ms, 1s, 5m, 2h or 7d').default(parseDurationMs(fallback) as number)
-/** A size; the value in code is bytes. */
-export const size = (fallback: string) =>
-  parsed(parseBytes, 'a size such as 512KiB, 1MiB or 10GiB').default(parseBytes(fallback) as number)
-/** A share of records that is kept, 0 to 1. */
-export const rate = () => z.number({ error: 'expected a rate from 0 to 1' }).min(0, 'expected a rate from 0 to 1').max(1, 'expected a rate from 0 to 1')
-/** `host:port`. */
-export const listen = (fallback?: string) => {
-  const schema = z.string().regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, 'expected host:port such as 127.0.0.1:7700')
-  return fallback === undefined ? schema.default('127.0.0.1:7701') : schema.default(fallback)
+/** The shortest exact text of a size: 1048576 is `1MiB`, 1000 is `1000B`. */
+export function formatBytes(bytes: number): string {
+  const unit = ['GiB', 'MiB', 'KiB'].find((name) => bytes % (SIZE_UNITS[name.toLowerCase()] as number) === 0)
+  return unit === undefined || bytes === 0
+    ? `${bytes}B`
+    : `${bytes / (SIZE_UNITS[unit.toLowerCase()] as number)}${unit}`
 }
+
+interface Bounds {
+  readonly min?: string
+  readonly max?: string
+}
+interface Measure {
+  readonly kind: 'duration' | 'size'
+  readonly wanted: string
+  readonly parse: (text: string) => number | undefined
+}
+const DURATION: Measure = {
+  kind: 'duration',
+  wanted: 'a duration such as 200ms, 1s, 5m, 2h or 7d',
+  parse: parseDurationMs,
+}
+const SIZE: Measure = { kind: 'size', wanted: 'a size such as 512KiB, 1MiB or 10GiB', parse: parseBytes }
+
+function measured({ kind, wanted, parse }: Measure, fallback: string, { min, max }: Bounds) {
+  const least = min === undefined ? 0 : (parse(min) as number)
+  const most = max === undefined ? Number.MAX_SAFE_INTEGER : (parse(max) as number)
+  const schema = z
+    .union([z.number().nonnegative(), z.string()], { error: `expected ${wanted}` })
+    .transform((value, context) => {
+      const number = typeof value === 'number' ? value : parse(value)
+      if (number !== undefined && number >= least && number <= most) return number
+      const problem = number === undefined ? wanted : number < least ? `at least ${min}` : `at most ${max}`
+      context.addIssue({ code: 'custom', message: `expected ${problem}`, input: value })
+      return z.NEVER
+    })
+  return schema.register(valueKinds, { kind }).default(parse(fallback) as number)
+}
+
+/** A duration; the value in code is ms. A bare number in the file is ms. */
+export const duration = (fallback: string, bounds: Bounds = {}) => measured(DURATION, fallback, bounds)
+/** A size; the value in code is bytes. A bare number in the file is bytes. */
+export const size = (fallback: string, bounds: Bounds = {}) => measured(SIZE, fallback, bounds)
+
+const RATE = 'expected a rate from 0 to 1'
+/** A share of records that is kept, 0 to 1. */
+export const rate = () =>
+  z.number({ error: RATE }).min(0, RATE).max(1, RATE).register(valueKinds, { kind: 'rate' })
+
+const LISTEN = /^(\[[0-9a-fA-F:]+\]|[^:\s[\]]+):(\d{1,5})$/
+/** `host:port`; port 0 lets the system choose. */
+export const listen = (fallback = '127.0.0.1:7701') =>
+  z
+    .string()
+    .refine(
+      (value) => Number(LISTEN.exec(value)?.[2] ?? 65_536) <= 65_535,
+      'expected host:port such as 127.0.0.1:7700',
+    )
+    .register(valueKinds, { kind: 'listen' })
+    .default(fallback)
+
+const text = () => z.string().min(1, 'expected a text that is not empty')
+/** A file or folder; a relative one is resolved against the folder of the configuration file. */
+export const path = () => text().register(valueKinds, { kind: 'path' })
+/** A glob over files, resolved like a path. */
+export const glob = () => text().register(valueKinds, { kind: 'glob' })
+/** A text that is never printed. */
+export const secret = () => text().register(valueKinds, { kind: 'secret' })
+
 /** A list, or one text with commas (as an environment variable gives it); empty parts are left out. */
 export const commaList = () =>
   z
-    .union([z.array(z.string()), z.string(), z.null()])
+    .union([z.array(z.string()), z.string(), z.null()], { error: 'expected a list, or one text with commas' })
     .transform((value) =>
-      (Array.isArray(value) ? value : (value ?? '').split(',')).map((part) => part.trim()).filter((part) => part !== ''),
+      (Array.isArray(value) ? value : (value ?? '').split(','))
+        .map((part) => part.trim())
+        .filter((part) => part !== ''),
     )
+    .register(valueKinds, { kind: 'comma_list' })
+
+/** A regular expression of JavaScript, checked where it is configured and not where it is first used. */
+export const regularExpression = () =>
+  text().refine((value) => {
+    try {
+      return new RegExp(value) instanceof RegExp
+    } catch {
+      return false
+    }
+  }, 'expected a regular expression')

@@ -1,0 +1,5 @@
+// The module that every worker thread runs: one piscina task hosts one group of actors until it is stopped.
+import { type GroupTask, hostGroup } from '../runtime/group-host.js'
+import { registry } from './registry.js'
+
+export default (task: GroupTask): Promise<void> => hostGroup(task, registry)

@@ -1,0 +1,151 @@
+// parse: scans slabs in the kernel, joins what belongs together, and hands scanned records on in batches.
+import { FLAG, WORD } from '../../kernel/table.js'
+import type { RecordsOptions } from '../../protocol/config/node.js'
+import type { MessageOf, SlabMessage } from '../../protocol/messages.js'
+import type { Actor, ActorContext } from '../../runtime/actor.js'
+import { ingestMemory } from '../ingest-memory.js'
+import { NO_CARRY, openCarry } from './carry.js'
+import { CUT_LOOK_BYTES } from './cut.js'
+import { createEntryWork } from './entries.js'
+import { createBatchOut } from './batch-out.js'
+import { type OriginState, originState } from './origin-state.js'
+
+export interface ParseOptions {
+  readonly records: RecordsOptions
+  /** Number of sources whose end_of_input ends the node's input. */
+  readonly sources: number
+  /** Largest canonical record that every backend takes, bytes. */
+  readonly canonicalBytesMax: number
+}
+
+/** Anything that makes an entry more than a plain record. */
+const SPECIAL = FLAG.PARTIAL | FLAG.SLOW | FLAG.CRI_MALFORMED
+const GROUP_CHECK_MS = 200
+/** How long the rest of a partial is expected in a log's next file. */
+const LINGER_MS = 30_000
+
+export function parse(context: ActorContext, options: ParseOptions): Actor {
+  const { scanner, scratch } = ingestMemory(context, options.records)
+  const origins = new Map<number, OriginState>()
+  /** Origins that ended within a partial whose rest is expected in the next file of the log, by join key. */
+  const lingering = new Map<string, OriginState>()
+  const out = createBatchOut(context, scanner, scratch)
+  const entries = createEntryWork(context, scanner, out, options)
+  let inputsLeft = options.sources
+  let cancelGroups = (): void => undefined
+
+  function onSlab(slab: SlabMessage): void {
+    const state = origins.get(slab.origin)
+    if (state === undefined) throw new Error(`slab of unknown origin ${slab.origin}`)
+    const begin = locate(slab.bytes)
+    const end = begin + slab.bytes.length
+    let records = 0
+    for (let at = begin; at < end; ) {
+      if (scanner.needsReset()) context.send('enrich', { type: 'reset_streams' })
+      const count = scanner.scanLines(at, end, state.format, state.trust)
+      out.open(state, { base: begin, offset: slab.offset })
+      if (state.carries.length > 0 || state.special || needsLook(count)) entries.work(state, count, slab)
+      else if (slab.cut === true) entries.work(state, count, slab)
+      else out.flush(0, count)
+      records += count
+      at = scanner.resume()
+    }
+    if (slab.last === true) entries.endOpen(state, slab.endOffset)
+    state.offset = slab.endOffset
+    out.position(state, slab)
+    context.metrics.add('records_read_total', records, { source: state.origin.source })
+    context.metrics.add('bytes_read_total', slab.bytes.length, { source: state.origin.source })
+  }
+
+  function needsLook(count: number): boolean {
+    let flags = 0
+    let longest = 0
+    for (let record = 0; record < count; record++) {
+      flags |= scanner.flags(record)
+      longest = Math.max(longest, scanner.word(record, WORD.END) - scanner.word(record, WORD.START))
+    }
+    return (flags & SPECIAL) !== 0 || longest > CUT_LOOK_BYTES
+  }
+
+  /** Kernel address of a slab: where it lies already when its source reads into kernel memory, else where it is copied to. */
+  function locate(bytes: Uint8Array): number {
+    if (bytes.buffer === scanner.kernel.memory.buffer) return bytes.byteOffset
+    if (bytes.length > scanner.input.length) throw new Error(`slab of ${bytes.length} bytes exceeds ${scanner.input.length}`)
+    scanner.input.set(bytes)
+    return scanner.inputPtr
+  }
+
+  function onOrigin(message: MessageOf<'origin'>): void {
+    const { origin } = message
+    const known = origins.get(origin.id)
+    if (known === undefined) {
+      const before = origin.joinKey === undefined ? undefined : lingering.get(origin.joinKey)
+      const state = originState(origin, message.carry?.map(openCarry) ?? before?.carries)
+      state.grewAtMs = context.clock.monotonic()
+      origins.set(origin.id, state)
+      context.send('enrich', message)
+      if (before !== undefined) handOver(before)
+    } else {
+      known.origin = origin
+      context.send('enrich', message)
+    }
+  }
+
+  /** The next file holds the open pieces now; the one before is closed. */
+  function handOver(before: OriginState): void {
+    before.carries = NO_CARRY
+    out.position(before, { endOffset: before.offset })
+    lingering.delete(before.origin.joinKey ?? '')
+    context.send('enrich', { type: 'origin_closed', origin: before.origin.id, done: true })
+  }
+
+  function onClosed(message: MessageOf<'origin_closed'>): void {
+    const state = origins.get(message.origin)
+    if (state === undefined) return
+    origins.delete(message.origin)
+    const key = state.origin.joinKey
+    if (message.done && state.carries.length > 0 && key !== undefined) {
+      state.grewAtMs = context.clock.monotonic()
+      lingering.set(key, state)
+    } else context.send('enrich', message)
+  }
+
+  /** What is open becomes records, whether or not more was expected. */
+  function endAll(state: OriginState): void {
+    entries.endAll(state, state.offset)
+    out.position(state, { endOffset: state.offset })
+  }
+
+  function endQuietGroups(): void {
+    const now = context.clock.monotonic()
+    for (const state of origins.values()) {
+      const waitMs = state.origin.multiline?.waitMs
+      if (waitMs === undefined || state.carries.length === 0 || now - state.grewAtMs < waitMs) continue
+      entries.endGroups(state, state.offset)
+      out.position(state, { endOffset: state.offset })
+    }
+    for (const state of lingering.values()) {
+      if (now - state.grewAtMs < LINGER_MS) continue
+      endAll(state)
+      handOver(state)
+    }
+  }
+
+  return {
+    start() {
+      cancelGroups = context.clock.every(GROUP_CHECK_MS, endQuietGroups)
+    },
+    stop: () => cancelGroups(),
+    on: {
+      origin: onOrigin,
+      slab: onSlab,
+      origin_closed: onClosed,
+      end_of_input(message) {
+        if (--inputsLeft > 0) return
+        for (const state of [...origins.values(), ...lingering.values()]) endAll(state)
+        for (const state of lingering.values()) handOver(state)
+        context.send('enrich', message)
+      },
+    },
+  }
+}

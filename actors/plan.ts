@@ -1,0 +1,58 @@
+// From a configuration to the actors of a node and the threads that they share.
+import { cpus } from 'node:os'
+import type { Config } from '../protocol/config/schema.js'
+import type { ActorPlan } from '../runtime/group-host.js'
+import { type GroupPlan, placeActors } from '../runtime/placement.js'
+import { CANONICAL_FIELDS_BYTES } from './parse/cut.js'
+
+export interface NodePlan {
+  readonly actors: readonly ActorPlan[]
+  readonly groups: readonly GroupPlan[]
+}
+
+/** Every thread numbers its origins in a range of its own. */
+const ORIGINS_PER_GROUP = 2 ** 26
+
+/** Throws `config.placement` when runtime.placement cannot be resolved. */
+export function planNode(config: Config, cores: number = cpus().length): NodePlan {
+  const { records } = config
+  const sources = Object.entries(config.sources)
+  const backends = Object.entries(config.backends)
+  const sourceActors = sources.map(([name]) => `source.${name}`)
+  const names = [...sourceActors, 'parse', 'enrich', 'sample', 'journal', ...backends.map(([name]) => `writer.${name}`)]
+  const groups = placeActors(names, config.runtime.placement, cores)
+  const groupOf = (actor: string) => groups.findIndex((group) => group.actors.includes(actor))
+  const actors: ActorPlan[] = [
+    ...sources.map(([name, options]) => ({
+      name: `source.${name}`,
+      kind: 'source',
+      options: {
+        name,
+        options,
+        records,
+        besideParse: groupOf(`source.${name}`) === groupOf('parse'),
+        originsFrom: 1 + groupOf(`source.${name}`) * ORIGINS_PER_GROUP,
+      },
+    })),
+    {
+      name: 'parse',
+      kind: 'parse',
+      options: { records, sources: sources.length, canonicalBytesMax: canonicalBytesMax(config) },
+    },
+    { name: 'enrich', kind: 'enrich', options: { records } },
+    { name: 'sample', kind: 'sample', options: { records, sources: sourceActors } },
+    {
+      name: 'journal',
+      kind: 'journal',
+      options: { journal: config.journal, writers: backends.map(([name]) => name) },
+    },
+    ...backends.map(([name, options]) => ({ name: `writer.${name}`, kind: 'writer', options: { name, options } })),
+  ]
+  return { actors, groups }
+}
+
+/** The longest canonical record that every backend takes. */
+function canonicalBytesMax(config: Config): number {
+  const limits = Object.values(config.backends).flatMap((backend) => (backend.type === 'loki' ? [backend.line_bytes_max] : []))
+  return Math.min(config.records.line_bytes_max + CANONICAL_FIELDS_BYTES, ...limits)
+}

@@ -1,0 +1,157 @@
+// sample: decides which records are kept, emits them into the open frame, seals frames, and opens or closes the flow of the sources.
+import type { RecordsOptions } from '../../protocol/config/node.js'
+import { type SamplingOptions, sampling } from '../../protocol/config/sampling.js'
+import type { BatchMessage } from '../../protocol/messages.js'
+import type { Actor, ActorContext } from '../../runtime/actor.js'
+import { WORD } from '../../kernel/table.js'
+import { ingestMemory } from '../ingest-memory.js'
+import { createOriginPositions } from './origins.js'
+import { createSealer } from './sealer.js'
+import { createStreams } from './streams.js'
+
+export interface SampleOptions {
+  readonly records: RecordsOptions
+  /** The source actors that flow messages go to. */
+  readonly sources: readonly string[]
+}
+
+const TICK_MS = 20
+const COUNT_EVERY_MS = 500
+/** Reading stops below this many free slots: what a slab grows into must fit the rest. */
+const SLOTS_RESERVE = 4
+/** Frames that only carry positions are sealed this often. */
+const POSITIONS_AGE_MS = 1000
+
+export function sample(context: ActorContext, options: SampleOptions): Actor {
+  const { scanner, codec } = ingestMemory(context, options.records)
+  const origins = createOriginPositions()
+  let liveVersion = context.live.version()
+  const streams = createStreams(context, scanner, origins.get, readSettings())
+  const sealer = createSealer(context, scanner, codec, streams, origins)
+  let openedAtMs = 0
+  let dirtyAtMs = 0
+  let countedAtMs = 0
+  let flowing = true
+  let ended = false
+  let cancelTick = (): void => undefined
+
+  function readSettings(): SamplingOptions {
+    return sampling.parse(JSON.parse(context.live.read()))
+  }
+
+  /** New settings take effect with the first batch after they were published: one atomic load a batch. */
+  function applySettings(): void {
+    const version = context.live.version()
+    if (version === liveVersion) return
+    liveVersion = version
+    streams.settings(readSettings())
+  }
+
+  function onBatch(batch: BatchMessage): void {
+    applySettings()
+    const { origin, from, to, carry } = batch
+    if (batch.identity !== undefined) origins.identified(origin, batch.identity)
+    if (from < to) take(batch)
+    if (batch.endOffset >= 0) origins.advance(origin, batch.endOffset, carry)
+    if (batch.token !== undefined) sealer.wait(batch.token)
+    if (dirtyAtMs === 0 && origins.dirty()) dirtyAtMs = context.clock.monotonic()
+    if (scanner.frameBytesUsed() >= options.records.frame_bytes) seal()
+    setFlow()
+  }
+
+  function take({ origin, from, to, base, offset, carry, context: ptr = 0 }: BatchMessage): void {
+    if (!scanner.judge(from, to, ptr, context.clock.now(), streams.meet)) {
+      // The stream table is full, which reset_streams prevents; were it to happen, nothing may be lost.
+      throw new Error('the stream table is full')
+    }
+    let dropped = 0
+    for (let record = from; record < to; record++) dropped += scanner.word(record, WORD.DROPPED)
+    if (dropped > 0) context.metrics.add('fields_dropped_total', dropped)
+    for (let at = from; at < to; ) {
+      const next = scanner.emit(at, to, ptr)
+      if (next > at) origins.advance(origin, offset + scanner.word(next - 1, WORD.LINE_END) - base, carry)
+      if (next < to) {
+        if (next === at && scanner.frameCount() === 0) throw new Error('a record does not fit into an empty frame')
+        seal()
+      }
+      at = next
+    }
+    if (openedAtMs === 0 && scanner.frameCount() > 0) openedAtMs = context.clock.monotonic()
+  }
+
+  function seal(): void {
+    durable(sealer.seal())
+    openedAtMs = 0
+    dirtyAtMs = 0
+  }
+
+  function setFlow(): void {
+    const open = context.slots.free() >= SLOTS_RESERVE
+    if (open === flowing) return
+    flowing = open
+    if (!open) context.metrics.add('flow_stopped_total', 1, { reason: 'journal' })
+    for (const source of options.sources) {
+      context.send(source, open ? { type: 'flow', open } : { type: 'flow', open, reason: 'the journal is behind or full' })
+    }
+  }
+
+  function tick(): void {
+    const now = context.clock.monotonic()
+    applySettings()
+    const recordsDue = scanner.frameCount() > 0 && now - openedAtMs >= options.records.batch_age_max
+    const positionsDue = dirtyAtMs > 0 && now - dirtyAtMs >= POSITIONS_AGE_MS
+    // Never wait for a slot in a timer: the frame can grow on until one is free.
+    if ((recordsDue || positionsDue || sealer.waiting()) && context.slots.free() > 0) seal()
+    if (now - countedAtMs >= COUNT_EVERY_MS) {
+      countedAtMs = now
+      streams.count()
+    }
+    setFlow()
+  }
+
+  function durable(tokens: readonly number[]): void {
+    if (tokens.length > 0) for (const source of options.sources) context.send(source, { type: 'durable', tokens })
+  }
+
+  return {
+    start() {
+      context.send('journal', { type: 'ingest_started', epoch: context.epoch })
+      cancelTick = context.clock.every(TICK_MS, tick)
+    },
+    stop() {
+      cancelTick()
+      streams.count()
+      if (!ended) finish()
+    },
+    on: {
+      batch: onBatch,
+      origin({ origin }) {
+        const known = origins.get(origin.id) !== undefined
+        origins.opened(origin)
+        if (known) streams.refresh(origin)
+      },
+      origin_closed({ origin, done }) {
+        origins.closed(origin, done)
+        if (dirtyAtMs === 0 && origins.dirty()) dirtyAtMs = context.clock.monotonic()
+      },
+      reset_streams() {
+        seal()
+        streams.count()
+        streams.reset()
+      },
+      committed({ frames, epoch }) {
+        if (epoch !== context.epoch) return
+        durable(sealer.committed(frames))
+        setFlow()
+      },
+      end_of_input: finish,
+    },
+  }
+
+  function finish(): void {
+    ended = true
+    streams.count()
+    seal()
+    context.send('journal', { type: 'end_of_input' })
+  }
+}

@@ -1,0 +1,84 @@
+// The contents of generated records: the mix of a real cluster, with everything in it that breaks log pipelines.
+export interface GeneratedLine {
+  readonly content: Buffer
+  /** The level that the canonical record must have. */
+  readonly level: string
+  readonly stderr: boolean
+}
+
+export interface LineOptions {
+  readonly service: string
+  /** Running number, found again in every record as `seq`. */
+  readonly seq: number
+  readonly stamp: string
+  /** 0 plain JSON only; 1 the whole zoo. */
+  readonly zoo: boolean
+  readonly random: () => number
+}
+
+const LEVELS: readonly (readonly [number, string])[] = [
+  [0.6, 'INFO'],
+  [0.8, 'DEBUG'],
+  [0.9, 'TRACE'],
+  [0.97, 'WARN'],
+  [0.995, 'ERROR'],
+  [1, 'FATAL'],
+]
+
+export function generateLine(options: LineOptions): GeneratedLine {
+  const { random, service, seq } = options
+  const level = pick(random())
+  const kind = options.zoo ? random() : 0
+  const json = jsonText(options, level)
+  if (kind < 0.85) return { content: Buffer.from(json), level, stderr: false }
+  if (kind < 0.89) return text(`${level} ${service} did a thing seq=${seq} "quoted" and \\escaped\ttab`, level, random() < 0.5)
+  if (kind < 0.91) return text(`time=${options.stamp} level=${level.toLowerCase()} msg="logfmt line" seq=${seq}`, level, true)
+  if (kind < 0.93) {
+    return text(`E1123 10:11:12.123456    4711 reconciler.go:88] klog line of ${service} seq=${seq}`, 'ERROR', true)
+  }
+  if (kind < 0.95) return { content: badUtf8(json), level, stderr: false }
+  if (kind < 0.97) {
+    const doubled = json.replace('"caller"', `"level":"fatal","nested":{"a":1,"a":2},"caller"`)
+    return { content: Buffer.from(doubled), level, stderr: false }
+  }
+  if (kind < 0.98) return text(`${json.slice(0, -20)}`.replace(/^\{/, `${level} {`), level, false)
+  if (kind < 0.99) return { content: Buffer.from(json.replace('"caller"', `"grüße":"日本語 🎉","caller"`)), level, stderr: false }
+  const padding = 'p'.repeat(18_000 + Math.floor(random() * 40_000))
+  return { content: Buffer.from(json.replace('"caller"', `"padding":"${padding}","caller"`)), level, stderr: false }
+}
+
+/** A line of `bytes` bytes, far over every limit: its record is cut. */
+export function hugeLine({ service, seq }: LineOptions, bytes: number): GeneratedLine {
+  const head = `ERROR ${service} seq=${seq} `
+  return text(head + 'h'.repeat(bytes - head.length), 'ERROR', false)
+}
+
+function pick(dice: number): string {
+  return (LEVELS.find(([share]) => dice < share) ?? LEVELS[0])?.[1] ?? 'INFO'
+}
+
+function text(line: string, level: string, stderr: boolean): GeneratedLine {
+  return { content: Buffer.from(line), level, stderr }
+}
+
+function badUtf8(json: string): Buffer {
+  const bytes = Buffer.from(json)
+  const at = bytes.indexOf('handled')
+  bytes[at] = 0xff
+  bytes[at + 1] = 0xc3
+  return bytes
+}
+
+/** About 405 bytes with its CRI prefix. */
+function jsonText({ service, seq, stamp, random }: LineOptions, level: string): string {
+  const hex = (digits: number) =>
+    Array.from({ length: digits / 8 }, () => Math.floor(random() * 2 ** 32).toString(16).padStart(8, '0')).join('')
+  const amount = Math.floor(random() * 100_000)
+  const latency = Math.round(random() * 5000) / 10
+  return (
+    `{"ts":"${stamp}","level":"${level.toLowerCase()}","service_name":"${service}","msg":"request handled","seq":${seq},` +
+    `"caller":"handler/request.go:${100 + (seq % 400)}","trace_id":"${hex(32)}","span_id":"${hex(16)}",` +
+    `"http":{"method":"POST","path":"/v1/orders/${amount}","status":${random() < 0.98 ? 200 : 500}},"latency_ms":${latency},` +
+    `"amount_usd":${amount},"user_agent":"Mozilla/5.0 (X11; Linux x86_64)"}`
+  )
+}

@@ -1,0 +1,140 @@
+// One running node: the supervisor with its actors, HTTP, status and the orderly stop; used by run, demo and the benchmarks.
+import { fileURLToPath } from 'node:url'
+import type { Logger } from 'pino'
+import { FRAME_RECORDS_MAX, frameRegionBytes } from '../actors/ingest-memory.js'
+import { planNode } from '../actors/plan.js'
+import type { Config } from '../protocol/config/schema.js'
+import type { Message } from '../protocol/messages.js'
+import type { NodeStatus } from '../protocol/status.js'
+import { systemClock } from '../runtime/clock.js'
+import { startHttp } from '../runtime/http/server.js'
+import { createLiveMemory, openLiveSettings } from '../runtime/live-settings.js'
+import { createMetricsMerge } from '../runtime/metrics-merge.js'
+import { createArena } from '../runtime/slots.js'
+import { createSupervisor } from '../runtime/supervisor.js'
+import { createStatus } from './node-status.js'
+
+export interface NodeOptions {
+  readonly config: Config
+  readonly once: boolean
+  readonly log: Logger
+}
+
+export interface RunningNode {
+  status(): NodeStatus
+  metrics(): Promise<string>
+  /** Where /status and the others are served. */
+  readonly httpAddress: string
+  /** Resolves when `run --once` has delivered everything; rejects when the node gave up. */
+  readonly finished: Promise<void>
+  /** Publishes a new sampling section to every hot path. */
+  applySampling(sampling: Config['sampling']): void
+  /** Drains within runtime.shutdown, then ends all threads. What is not delivered is in the journal. */
+  stop(): Promise<void>
+  /** Ends a group's thread as a crash would. */
+  kill(group: string): void
+}
+
+const HEADER_ROOM_BYTES = 1024 * 1024
+const HEAP_MEGABYTES_MAX = 512
+
+/** Starts everything. Throws a MillraceError when a port is in use or the placement is wrong. */
+export async function startNode({ config, once, log }: NodeOptions): Promise<RunningNode> {
+  const plan = planNode(config)
+  const merge = createMetricsMerge()
+  const live = createLiveMemory(JSON.stringify(config.sampling))
+  const rawBytesMax = frameRegionBytes(config.records) + FRAME_RECORDS_MAX * 32 + 64
+  const arena = createArena({ count: config.runtime.slots, rawBytesMax, encodedBytesMax: rawBytesMax + HEADER_ROOM_BYTES })
+  const taps = new Map<number, (ndjson: string) => void>()
+  let journalIdle: () => void = () => undefined
+  const idle = new Promise<void>((resolve) => (journalIdle = resolve))
+  let giveUp: (error: Error) => void = () => undefined
+  const gaveUp = new Promise<never>((_, reject) => (giveUp = reject))
+  gaveUp.catch(() => undefined)
+  const status = createStatus({ config, plan, merge, groups: () => supervisor.groups() })
+  const supervisor = createSupervisor({
+    groups: plan.groups,
+    actors: plan.actors,
+    shared: {
+      node: { id: config.node.id, clusterId: config.node.cluster_id, dataDir: config.node.data_dir },
+      once,
+      arena,
+      live,
+      logLevel: config.runtime.log_level,
+    },
+    workerFile: fileURLToPath(new URL('../actors/group.js', import.meta.url)),
+    restarts: { max: config.runtime.restarts_max, windowMs: config.runtime.restart_window },
+    heapMegabytesMax: HEAP_MEGABYTES_MAX,
+    clock: systemClock,
+    random: Math.random,
+    log,
+    onMessage,
+    onMetrics: (group, snapshot) => merge.update(group, snapshot),
+    onDown: (group) => merge.retire(group),
+    onGiveUp: giveUp,
+  })
+  function onMessage(from: string, message: Message): void {
+    if (message.type === 'status') status.update(message)
+    else if (message.type === 'tapped') taps.get(message.id)?.(message.ndjson)
+    else if (message.type === 'idle' && message.actor === 'journal' && message.idle) journalIdle()
+    else if (message.type !== 'idle') log.warn({ from, type: message.type }, 'unexpected message')
+  }
+  let tapId = 0
+  const http = await startHttp({
+    listen: config.http.listen,
+    health: status.read,
+    metrics: () => merge.text(),
+    tap(filter, limitPerSecond, onLines, signal) {
+      const id = ++tapId
+      taps.set(id, onLines)
+      supervisor.send('journal', { type: 'tap', id, filter, limitPerSecond })
+      signal.addEventListener('abort', () => {
+        taps.delete(id)
+        supervisor.send('journal', { type: 'untap', id })
+      })
+    },
+    log,
+  })
+  try {
+    await Promise.race([supervisor.start(), gaveUp])
+  } catch (error) {
+    await http.close()
+    await supervisor.stopGroups(allGroups(plan), 0)
+    throw error
+  }
+  return {
+    status: status.read,
+    metrics: () => merge.text(),
+    httpAddress: http.address,
+    finished: once ? Promise.race([idle, gaveUp]) : gaveUp,
+    applySampling: (sampling) => openLiveSettings(live).publish(JSON.stringify(sampling)),
+    kill: supervisor.kill,
+    async stop() {
+      const deadline = performance.now() + config.runtime.shutdown
+      const left = () => Math.max(100, deadline - performance.now())
+      const chain = plan.groups.filter(({ actors }) => actors.some(feedsJournal)).map(({ group }) => group)
+      await supervisor.stopGroups(chain, left())
+      await Promise.race([idle, gaveUp.catch(() => undefined), wait(left())])
+      await supervisor.stopGroups(allGroups(plan).toSorted(journalLast(plan)), left())
+      await http.close()
+    },
+  }
+}
+
+function feedsJournal(actor: string): boolean {
+  return actor.startsWith('source.') || ['parse', 'enrich', 'sample'].includes(actor)
+}
+
+function allGroups(plan: ReturnType<typeof planNode>): string[] {
+  return plan.groups.map(({ group }) => group)
+}
+
+/** Writers stop before the journal, which still takes their acknowledgements. */
+function journalLast(plan: ReturnType<typeof planNode>): (a: string, b: string) => number {
+  const journal = plan.groups.find(({ actors }) => actors.includes('journal'))?.group
+  return (a, b) => Number(a === journal) - Number(b === journal)
+}
+
+function wait(delayMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, delayMs).unref())
+}

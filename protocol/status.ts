@@ -1,0 +1,56 @@
+// What a node says of itself as JSON: the answer of /status, and what `top` and `demo` draw.
+
+/** `at` of a breaker: closed = requests pass, open = nothing is sent, half_open = probes only. */
+export type BreakerState = 'closed' | 'open' | 'half_open'
+
+export interface NodeStatus {
+  readonly node: string
+  readonly version: string
+  readonly uptimeMs: number
+  readonly ready: boolean
+  /** Why the node is not ready; each names the thing and the way out. */
+  readonly reasons: readonly string[]
+  /** What is impaired while the node is ready. */
+  readonly degraded: readonly string[]
+  readonly actors: Readonly<Record<string, ActorStatus>>
+  readonly groups: Readonly<Record<string, { readonly restarts: number; readonly up: boolean }>>
+  readonly memory: {
+    readonly rssBytes: number
+    /** Highest RSS of the process so far. */
+    readonly peakRssBytes: number
+    readonly heapUsedBytes?: number
+    readonly externalBytes?: number
+  }
+  /** CPU time of the whole process since its start. */
+  readonly cpu: { readonly userUs: number; readonly systemUs: number }
+  readonly counters: NodeCounters
+  readonly backends: Readonly<Record<string, BackendStatus>>
+  readonly journal: { readonly bytes: number; readonly segments: number; readonly tailSeq: number }
+}
+
+export interface ActorStatus {
+  readonly group: string
+  readonly ready: boolean
+  readonly reason?: string
+  readonly detail: Readonly<Record<string, string | number | boolean>>
+}
+
+/** Totals since the node's start. */
+export interface NodeCounters {
+  readonly readRecords: number
+  readonly readBytes: number
+  readonly keptRecords: number
+  /** By reason, such as `sampled`. */
+  readonly droppedRecords: Readonly<Record<string, number>>
+}
+
+export interface BackendStatus {
+  readonly writtenRecords: number
+  readonly writtenBytes: number
+  readonly failedRequests: number
+  readonly lagFrames: number
+  readonly lagSeconds: number
+  readonly breaker: BreakerState
+  readonly concurrency: number
+  readonly deadLetters: number
+}

@@ -1,0 +1,66 @@
+// Which actors share a thread: the default by number of cores, or the configured groups with their patterns resolved.
+import { MillraceError } from '../protocol/errors.js'
+
+export interface GroupPlan {
+  readonly group: string
+  readonly actors: readonly string[]
+}
+
+/** The actors that share the scanner's memory and therefore a thread. */
+const SCANNER_ACTORS = ['parse', 'enrich', 'sample']
+
+/** Resolves `placement` (or the default for `cores`) over the actors' names. Throws `config.placement`. */
+export function placeActors(
+  actors: readonly string[],
+  placement: Readonly<Record<string, readonly string[]>> | undefined,
+  cores: number,
+): GroupPlan[] {
+  const wanted = placement ?? defaultPlacement(actors, cores)
+  const placed = new Map<string, string>()
+  const plans = Object.entries(wanted).map(([group, patterns]) => {
+    const members = patterns.flatMap((pattern) => matching(actors, pattern, group))
+    for (const actor of members) {
+      const other = placed.get(actor)
+      if (other !== undefined) fail(`actor ${actor} is in the groups ${other} and ${group}; name it in one`)
+      placed.set(actor, group)
+    }
+    return { group, actors: members }
+  })
+  const missing = actors.filter((actor) => !placed.has(actor))
+  if (missing.length > 0) fail(`no group holds ${missing.join(', ')}; add it to a group, patterns such as writer.* help`)
+  if (new Set(SCANNER_ACTORS.map((actor) => placed.get(actor))).size > 1) {
+    fail("parse, enrich and sample share the scanner's memory; put them into one group")
+  }
+  if (placed.get('journal') === placed.get('sample')) {
+    fail('the journal needs a thread of its own beside sample, which may wait for it; put it into another group')
+  }
+  return plans.filter((plan) => plan.actors.length > 0)
+}
+
+function defaultPlacement(actors: readonly string[], cores: number): Record<string, string[]> {
+  const ingest = { ingest: ['source.*', 'parse', 'enrich', 'sample'], journal: ['journal'] }
+  if (cores < 4) return { ...ingest, writers: ['writer.*'] }
+  const writers = actors.filter((actor) => actor.startsWith('writer.'))
+  return { ...ingest, ...Object.fromEntries(writers.map((actor) => [actor, [actor]])) }
+}
+
+function matching(actors: readonly string[], pattern: string, group: string): string[] {
+  if (pattern.endsWith('.*')) return actors.filter((actor) => actor.startsWith(pattern.slice(0, -1)))
+  if (!actors.includes(pattern)) {
+    fail(`group ${group} names ${pattern}, which is no actor of this configuration; known are ${actors.join(', ')}`)
+  }
+  return [pattern]
+}
+
+function fail(problem: string): never {
+  throw new MillraceError('config.placement', `runtime.placement: ${problem}`)
+}
+
+/** Groups that must restart together with a crashed one: what they hold in memory only makes sense together. */
+export function linkedGroups(crashed: GroupPlan, plans: readonly GroupPlan[]): GroupPlan[] {
+  // The journal's death ends every conversation about frames; a death in the ingest chain ends the chain's.
+  if (crashed.actors.includes('journal')) return [...plans]
+  const chain = (actor: string) => actor.startsWith('source.') || SCANNER_ACTORS.includes(actor)
+  if (!crashed.actors.some(chain)) return [crashed]
+  return plans.filter((plan) => plan === crashed || plan.actors.some(chain))
+}

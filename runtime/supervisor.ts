@@ -1,0 +1,237 @@
+// The supervisor: starts every thread group as a piscina task, links and restarts them, and gives up after too many crashes.
+import { MessageChannel } from 'node:worker_threads'
+import { Piscina } from 'piscina'
+import type { Logger } from 'pino'
+import type { Message } from '../protocol/messages.js'
+import { MillraceError, type WireError } from '../protocol/errors.js'
+import type { Clock } from './clock.js'
+import type { ActorPlan, FromGroup, GroupTask, ToGroup } from './group-host.js'
+import { linkedGroups, type GroupPlan } from './placement.js'
+import { createRestartPolicy, type RestartPolicyOptions } from './restart-policy.js'
+import { decodeWire, encodeWire } from './wire.js'
+
+export interface SupervisorOptions {
+  readonly groups: readonly GroupPlan[]
+  readonly actors: readonly ActorPlan[]
+  /** What every group's task shares. */
+  readonly shared: Pick<GroupTask, 'node' | 'once' | 'arena' | 'live' | 'logLevel'>
+  /** The module that piscina runs: its default export takes a GroupTask. */
+  readonly workerFile: string
+  readonly restarts: RestartPolicyOptions
+  readonly heapMegabytesMax: number
+  readonly clock: Clock
+  readonly random: () => number
+  readonly log: Logger
+  onMessage(from: string, message: Message): void
+  onMetrics(group: string, snapshot: unknown[]): void
+  /** A group's thread ended without being asked to; its gauges are void. */
+  onDown(group: string): void
+  /** Too many crashes: the node must end with a failure. */
+  onGiveUp(error: Error): void
+}
+
+export interface GroupStatus {
+  readonly up: boolean
+  readonly restarts: number
+  readonly actors: readonly string[]
+}
+
+export interface Supervisor {
+  /** Resolves when all groups are up. */
+  start(): Promise<void>
+  send(to: string, message: Message): void
+  /** Stops the groups that hold these actors, in this order, each within the bound; then terminates them. */
+  stopGroups(groups: readonly string[], timeoutMs: number): Promise<void>
+  /** Terminates a group's thread as a crash would (for tests and for `actors restart`). */
+  kill(group: string): void
+  groups(): Record<string, GroupStatus>
+}
+
+interface Running {
+  readonly plan: GroupPlan
+  readonly pool: Piscina
+  readonly control: MessageChannel['port1']
+  readonly up: Promise<void>
+  readonly ended: Promise<void>
+  expected: boolean
+  /** What an actor said before its group went down. */
+  fault: WireError | undefined
+}
+
+const UP_TIMEOUT_MS = 30_000
+/** Error codes of faults that a restart cannot mend. */
+const OPERATOR_FAULTS = /^(config\.|http\.|journal\.locked|journal\.directory)/
+
+export function createSupervisor(options: SupervisorOptions): Supervisor {
+  const running = new Map<string, Running>()
+  const restarts = new Map<string, number>()
+  const policy = createRestartPolicy(options.restarts, options.clock, options.random)
+  const routes = Object.fromEntries(options.groups.flatMap(({ group, actors }) => actors.map((actor) => [actor, group])))
+  let epoch = 0
+  let stopping = false
+  let restarting: Set<string> | undefined
+
+  function launch(plan: GroupPlan): Running {
+    const { port1, port2 } = new MessageChannel()
+    const pool = new Piscina({
+      filename: options.workerFile,
+      minThreads: 1,
+      maxThreads: 1,
+      // Tasks run for the node's life and need their event loop, so the thread must not block waiting for another task.
+      atomics: 'disabled',
+      resourceLimits: { maxOldGenerationSizeMb: options.heapMegabytesMax },
+    })
+    pool.on('error', (error) => options.log.error({ group: plan.group, err: error }, 'thread error outside its task'))
+    const members = new Set(plan.actors)
+    const task: GroupTask = {
+      ...options.shared,
+      group: plan.group,
+      epoch,
+      actors: options.actors.filter((actor) => members.has(actor.name)),
+      routes,
+      control: port2,
+    }
+    let cameUp!: () => void
+    const up = new Promise<void>((resolve) => (cameUp = resolve))
+    port1.on('message', (message: FromGroup) => receive(entry, message, cameUp))
+    const done = pool.run(task, { transferList: [port2] }) as Promise<void>
+    const ended = done.then(
+      () => downed(entry, undefined),
+      (error: unknown) => downed(entry, error),
+    )
+    const entry: Running = { plan, pool, control: port1, up, ended, expected: false, fault: undefined }
+    running.set(plan.group, entry)
+    return entry
+  }
+
+  function receive(entry: Running, message: FromGroup, cameUp: () => void): void {
+    const { plan } = entry
+    if (message.kind === 'up') cameUp()
+    else if (message.kind === 'metrics') options.onMetrics(plan.group, message.snapshot)
+    else if (message.kind === 'actor') {
+      const { from, message: inner } = decodeWire(message.wire)
+      options.onMessage(from, inner)
+    } else {
+      const { code, message: text, stack } = message.error
+      entry.fault = message.error
+      if (isHopeless(entry)) return
+      options.log.error({ group: plan.group, code, stack }, `actor failed: ${text}`)
+    }
+  }
+
+  function tell(group: string, message: ToGroup, transfer: readonly (ArrayBuffer | MessageChannel['port1'])[] = []): void {
+    running.get(group)?.control.postMessage(message, [...transfer])
+  }
+
+  /** Opens a channel between each of the fresh groups and every other group. */
+  function connect(fresh: readonly string[]): void {
+    const names = [...running.keys()]
+    const seen = new Set<string>()
+    for (const left of fresh) {
+      seen.add(left)
+      for (const right of names) {
+        if (seen.has(right)) continue
+        const { port1, port2 } = new MessageChannel()
+        tell(left, { kind: 'peer', group: right, port: port1 }, [port1])
+        tell(right, { kind: 'peer', group: left, port: port2 }, [port2])
+      }
+    }
+  }
+
+  async function bringUp(plans: readonly GroupPlan[]): Promise<void> {
+    epoch++
+    const fresh = plans.map(launch)
+    connect(plans.map(({ group }) => group))
+    await Promise.race([
+      Promise.all(fresh.map((entry) => Promise.race([entry.up, entry.ended]))),
+      new Promise<void>((_, reject) => {
+        const timer = setTimeout(() => reject(new MillraceError('runtime.start', 'a thread did not come up')), UP_TIMEOUT_MS)
+        timer.unref()
+      }),
+    ])
+    for (const { plan } of fresh) tell(plan.group, { kind: 'go' })
+  }
+
+  function downed(entry: Running, error: unknown): void {
+    entry.control.close()
+    void entry.pool.destroy()
+    if (running.get(entry.plan.group) === entry) running.delete(entry.plan.group)
+    if (entry.expected || stopping) return
+    options.onDown(entry.plan.group)
+    if (isHopeless(entry)) return options.onGiveUp(new MillraceError(entry.fault?.code ?? '', entry.fault?.message ?? ''))
+    const reason = error instanceof Error ? error.message : 'ended without being told to'
+    options.log.error({ group: entry.plan.group, reason }, 'thread group went down')
+    void recover(entry.plan, reason)
+  }
+
+  /** At the first start, a fault that only the operator can mend is not worth a restart. */
+  function isHopeless(entry: Running): boolean {
+    return epoch === 1 && entry.fault !== undefined && OPERATOR_FAULTS.test(entry.fault.code)
+  }
+
+  async function recover(plan: GroupPlan, reason: string): Promise<void> {
+    const linked = linkedGroups(plan, options.groups)
+    if (restarting !== undefined) {
+      // A second crash while a restart waits joins it.
+      for (const { group } of linked) restarting.add(group)
+    } else {
+      restarting = new Set(linked.map(({ group }) => group))
+      const delayMs = policy.next()
+      if (delayMs === undefined) {
+        const { max, windowMs } = options.restarts
+        const text = `thread group ${plan.group} went down (${reason}); more than ${max} restarts in ${windowMs / 1000} s: giving up`
+        return options.onGiveUp(new MillraceError('runtime.restarts', text))
+      }
+      await takeDown([...restarting])
+      await new Promise<void>((resolve) => options.clock.after(delayMs, resolve))
+      const groups = restarting
+      restarting = undefined
+      if (stopping) return
+      await takeDown([...groups])
+      for (const group of groups) restarts.set(group, (restarts.get(group) ?? 0) + 1)
+      await bringUp(options.groups.filter(({ group }) => groups.has(group)))
+      options.log.warn({ groups: [...groups], reason, delayMs: Math.round(delayMs) }, 'thread groups restarted')
+    }
+  }
+
+  async function takeDown(groups: readonly string[]): Promise<void> {
+    const entries = groups.flatMap((group) => running.get(group) ?? [])
+    for (const entry of entries) {
+      entry.expected = true
+      options.onDown(entry.plan.group)
+    }
+    await Promise.all(entries.map(async (entry) => Promise.all([entry.pool.destroy(), entry.ended])))
+  }
+
+  return {
+    start: () => bringUp(options.groups),
+    send(to, message) {
+      const group = routes[to]
+      if (group === undefined) throw new MillraceError('runtime.no_actor', `no actor named ${to}`)
+      const { wire, transfer } = encodeWire({ to, from: 'supervisor', message })
+      tell(group, { kind: 'actor', wire }, transfer)
+    },
+    async stopGroups(groups, timeoutMs) {
+      stopping = true
+      for (const group of groups) {
+        const entry = running.get(group)
+        if (entry === undefined) continue
+        entry.expected = true
+        tell(group, { kind: 'stop' })
+        await Promise.race([entry.ended, new Promise<void>((resolve) => setTimeout(resolve, timeoutMs).unref())])
+        await entry.pool.destroy()
+      }
+    },
+    kill(group) {
+      const thread = running.get(group)?.pool.threads[0]
+      void thread?.terminate()
+    },
+    groups: () =>
+      Object.fromEntries(
+        options.groups.map(({ group, actors }) => [
+          group,
+          { up: running.has(group), restarts: restarts.get(group) ?? 0, actors },
+        ]),
+      ),
+  }
+}

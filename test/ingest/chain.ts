@@ -1,0 +1,175 @@
+// parse, enrich and sample wired together in this thread over a journal that only collects frames.
+import { enrich } from '../../actors/enrich.js'
+import { FRAME_RECORDS_MAX, frameRegionBytes, ingestMemory, slabMemory } from '../../actors/ingest-memory.js'
+import { parse } from '../../actors/parse/parse.js'
+import { sample } from '../../actors/sample/sample.js'
+import { type RecordsOptions, records as recordsSchema } from '../../protocol/config/node.js'
+import { sampling } from '../../protocol/config/sampling.js'
+import type { FrameHeader } from '../../protocol/frame.js'
+import { indexOffset } from '../../protocol/frame.js'
+import type { Message, Origin } from '../../protocol/messages.js'
+import type { Carry } from '../../protocol/positions.js'
+import type { Actor, ActorContext } from '../../runtime/actor.js'
+import type { Clock } from '../../runtime/clock.js'
+import { createLiveMemory, openLiveSettings } from '../../runtime/live-settings.js'
+import { createLogger } from '../../runtime/log.js'
+import { createMetrics } from '../../runtime/metrics.js'
+import { createArena, openSlots } from '../../runtime/slots.js'
+
+export interface CollectedFrame {
+  readonly header: FrameHeader
+  readonly lines: string[]
+  /** Index entries: timestamp in ns and stream number. */
+  readonly index: { tsNs: bigint; stream: number; weight: number }[]
+}
+
+export interface Chain {
+  readonly frames: CollectedFrame[]
+  readonly toSources: Message[]
+  readonly live: ReturnType<typeof openLiveSettings>
+  send(to: 'parse', message: Message): void
+  /** Puts text into the slab as a source would and sends it, a slab at a time. */
+  feed(origin: number, content: Uint8Array, options?: { offset?: number; last?: boolean; token?: number }): void
+  /** Lets timers fire that are due after this time. */
+  advance(ms: number): void
+  end(): void
+  lines(): string[]
+}
+
+export interface ChainOptions {
+  readonly records?: Partial<RecordsOptions>
+  readonly sampling?: unknown
+  readonly canonicalBytesMax?: number
+}
+
+const EVERYTHING = { tiers: { fatal: 1, error: 1, warn: 1, info: 1, debug: 1, trace: 1 } }
+
+export function createChain(options: ChainOptions = {}): Chain {
+  const records = { ...recordsSchema.parse(undefined), ...options.records }
+  const raw = frameRegionBytes(records) + FRAME_RECORDS_MAX * 32 + 64
+  const slots = openSlots(createArena({ count: 8, rawBytesMax: raw, encodedBytesMax: raw + 1_000_000 }))
+  const live = openLiveSettings(createLiveMemory(JSON.stringify(sampling.parse(options.sampling ?? EVERYTHING))))
+  const shared = new Map<string, unknown>()
+  const timers: { everyMs: number; dueMs: number; run: () => void }[] = []
+  let nowMs = 1_000_000
+  const clock: Clock = {
+    now: () => 1_767_000_000_000 + nowMs,
+    monotonic: () => nowMs,
+    after: () => () => undefined,
+    every(everyMs, run) {
+      timers.push({ everyMs, dueMs: nowMs + everyMs, run })
+      return () => undefined
+    },
+  }
+  const frames: CollectedFrame[] = []
+  const toSources: Message[] = []
+  const actors = new Map<string, Actor>()
+  const base: Omit<ActorContext, 'name'> = {
+    node: { id: 'node-1', clusterId: 'test', dataDir: '' },
+    send: route,
+    fail: (error) => {
+      throw error
+    },
+    clock,
+    random: () => 0.5,
+    log: createLogger('silent'),
+    metrics: createMetrics(),
+    slots,
+    live,
+    epoch: 1,
+    once: false,
+    local<T>(key: string, make: () => T): T {
+      if (!shared.has(key)) shared.set(key, make())
+      return shared.get(key) as T
+    },
+  }
+  function route(to: string, message: Message): void {
+    if (to.startsWith('source.')) toSources.push(message)
+    else if (to === 'journal') append(message)
+    else {
+      const handler = actors.get(to)?.on[message.type] as ((message: Message, from: string) => void) | undefined
+      if (handler === undefined) throw new Error(`${to} has no handler for ${message.type}`)
+      handler(message, 'test')
+    }
+  }
+  function append(message: Message): void {
+    if (message.type !== 'append') return
+    const { codec } = ingestMemory({ ...base, name: 'journal' }, records)
+    const { header, raw: body } = codec.open(slots.encoded(message.slot).slice(0, message.encodedBytes))
+    frames.push(collect(header, body.slice()))
+    slots.release(message.slot)
+    queueMicrotask(() => route('sample', { type: 'committed', frames: 1, epoch: 1 }))
+  }
+  const canonicalBytesMax = options.canonicalBytesMax ?? 262_144
+  actors.set('parse', parse({ ...base, name: 'parse' }, { records, sources: 1, canonicalBytesMax }))
+  actors.set('enrich', enrich({ ...base, name: 'enrich' }, { records }))
+  actors.set('sample', sample({ ...base, name: 'sample' }, { records, sources: ['source.test'] }))
+  for (const actor of actors.values()) void actor.start?.()
+  const slab = slabMemory({ ...base, name: 'source.test' }, records)
+  return {
+    frames,
+    toSources,
+    live,
+    send: route,
+    feed(origin, content, { offset = 0, last = false, token } = {}) {
+      for (let at = 0; at < content.length; ) {
+        let end = Math.min(content.length, at + slab.length)
+        if (end < content.length) end = Buffer.from(content.buffer, content.byteOffset, content.length).lastIndexOf(10, end - 1) + 1
+        slab.set(content.subarray(at, end))
+        const isLast = end === content.length
+        route('parse', {
+          type: 'slab',
+          origin,
+          bytes: slab.subarray(0, end - at),
+          offset: offset + at,
+          endOffset: offset + end,
+          ...(last && isLast ? { last: true } : {}),
+          ...(token !== undefined && isLast ? { token } : {}),
+        })
+        at = end
+      }
+    },
+    advance(ms) {
+      nowMs += ms
+      for (const timer of timers) {
+        if (timer.dueMs > nowMs) continue
+        timer.dueMs = nowMs + timer.everyMs
+        timer.run()
+      }
+    },
+    end: () => route('parse', { type: 'end_of_input' }),
+    lines: () => frames.flatMap((frame) => frame.lines),
+  }
+}
+
+function collect(header: FrameHeader, body: Uint8Array): CollectedFrame {
+  const view = new DataView(body.buffer, body.byteOffset, body.byteLength)
+  const lines: string[] = []
+  const index: CollectedFrame['index'] = []
+  for (let n = 0; n < header.count; n++) {
+    const at = indexOffset(header.ndjsonBytes) + n * 32
+    const offset = view.getUint32(at + 8, true)
+    lines.push(new TextDecoder().decode(body.subarray(offset, offset + view.getUint32(at + 12, true))))
+    index.push({ tsNs: view.getBigInt64(at, true), stream: view.getUint32(at + 16, true), weight: view.getFloat32(at + 20, true) })
+  }
+  return { header, lines, index }
+}
+
+/** A Kubernetes-like origin over a file. */
+export function criOrigin(id: number, more: Partial<Origin> = {}): Origin {
+  return {
+    id,
+    source: 'test',
+    format: 'cri',
+    content: 'auto',
+    trusted: { namespace: 'shop', pod_uid: 'uid-1', pod_name: 'cart-1', container_name: 'main', node_name: 'node-1' },
+    fallback: { service_name: 'cart', log_type: 'app' },
+    joinKey: 'uid-1/main/0',
+    file: { key: `key-${id}`, path: `/logs/${id}.log`, identity: { dev: 1, ino: id, headBytes: 0, headHash: '' } },
+    ...more,
+  }
+}
+
+export function openOrigin(chain: Chain, origin: Origin, carry?: readonly Carry[]): void {
+  chain.send('parse', { type: 'origin', origin, ...(carry === undefined ? {} : { carry }) })
+}
