@@ -51,7 +51,8 @@ export function journal(context: ActorContext, options: JournalActorOptions): Ac
 
   function append(message: MessageOf<'append'>): void {
     // An ingest chain that is gone: its slots are free again, and its lines are read again from the committed position.
-    if (message.epoch < ingestEpoch) return log.warn({ epoch: message.epoch }, 'journal: frame of an ended ingest ignored')
+    if (message.epoch < ingestEpoch)
+      return log.warn({ epoch: message.epoch }, 'journal: frame of an ended ingest ignored')
     const { slot, rawBytes, encodedBytes, epoch } = message
     slots.adopt(slot)
     const { header } = readFrameHeader(slots.encoded(slot).subarray(0, encodedBytes))
@@ -85,8 +86,16 @@ export function journal(context: ActorContext, options: JournalActorOptions): Ac
 
   async function start(): Promise<void> {
     const { wal, lock } = await openFolder(context, settings, report.observer)
-    const feeds = createFeeds({ context, wal, hot, writers: options.writers, report, moved: () => queueMicrotask(settle) })
-    const failed = (error: unknown) => log.error({ err: error }, 'journal: saving the cursors failed; a crash now costs repetition')
+    const feeds = createFeeds({
+      context,
+      wal,
+      hot,
+      writers: options.writers,
+      report,
+      moved: () => queueMicrotask(settle),
+    })
+    const failed = (error: unknown) =>
+      log.error({ err: error }, 'journal: saving the cursors failed; a crash now costs repetition')
     const keeper = createCursorKeeper({
       wal,
       clock,
@@ -100,7 +109,8 @@ export function journal(context: ActorContext, options: JournalActorOptions): Ac
       atBound: settings.at_bound,
       feeds: feeds.all,
       done: feeds.done,
-      givenUp: (backend: string, frames: number, records: number) => report.givenUp(backend, 'disk_bound', frames, records),
+      givenUp: (backend: string, frames: number, records: number) =>
+        report.givenUp(backend, 'disk_bound', frames, records),
     }
     const commits = createCommits({
       wal,
@@ -156,7 +166,11 @@ export function journal(context: ActorContext, options: JournalActorOptions): Ac
       positions_wanted: ({ source, replyTo }) =>
         whenOpen(() =>
           opened?.commits.afterPresent(() => {
-            context.send(replyTo, { type: 'positions', source, positions: opened?.wal.positions(source) ?? [] })
+            context.send(replyTo, {
+              type: 'positions',
+              source,
+              positions: opened?.wal.positions(source) ?? [],
+            })
           }),
         ),
       subscribe: onFeed<'subscribe'>((feeds, message, from) => feeds.subscribe(message, from)),

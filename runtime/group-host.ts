@@ -65,7 +65,9 @@ export async function hostGroup(task: GroupTask, registry: Registry): Promise<vo
     task.control.postMessage(message, [...transfer])
   function fail(error: unknown): void {
     post({ kind: 'fault', error: toWireError(error) })
-    failure.reject(error instanceof Error ? error : new Error(String(error)))
+    // The code travels as the cause: a rejection that crosses threads keeps nothing else of its class.
+    const wire = toWireError(error)
+    failure.reject(new Error(wire.message, { cause: wire }))
   }
   function deliver(to: string, from: string, message: Message): void {
     try {
@@ -113,18 +115,22 @@ export async function hostGroup(task: GroupTask, registry: Registry): Promise<vo
   const shared = new Map<string, unknown>()
   const base = makeContext(task, metrics, shared, fail)
   for (const plan of task.actors) {
-    const make = registry[plan.kind] as ActorFactory<unknown> | undefined
-    if (make === undefined) throw new MillraceError('runtime.no_actor', `no actor of kind ${plan.kind}`)
     const log = base.log.child({ actor: plan.name })
     const context: ActorContext = { ...base, name: plan.name, log, send: (to, message) => send(plan.name, to, message) }
-    actors.set(plan.name, make(context, plan.options))
+    try {
+      const make = registry[plan.kind] as ActorFactory<unknown> | undefined
+      if (make === undefined) throw new MillraceError('runtime.no_actor', `no actor of kind ${plan.kind}`)
+      actors.set(plan.name, make(context, plan.options))
+    } catch (error) {
+      fail(error)
+    }
   }
   post({ kind: 'up' })
   const reporting = setInterval(() => void report(metrics, post), METRICS_EVERY_MS)
   try {
     // All groups are made before one starts, so that no first message meets an actor that is not there yet.
     await Promise.race([gone.promise, stopped.promise, failure.promise])
-    for (const actor of actors.values()) await Promise.race([actor.start?.(), failure.promise])
+    for (const actor of actors.values()) await Promise.race([started(actor, fail), failure.promise])
     await Promise.race([stopped.promise, failure.promise])
     for (const actor of actors.values()) await Promise.race([actor.stop?.(), failure.promise])
     await report(metrics, post)
@@ -165,6 +171,14 @@ function dispatch(actor: Actor | undefined, to: string, from: string, message: M
     throw new MillraceError('runtime.no_handler', `${to} has no handler for ${message.type} from ${from}`)
   }
   handler(message, from)
+}
+
+async function started(actor: Actor, fail: (error: unknown) => void): Promise<void> {
+  try {
+    await actor.start?.()
+  } catch (error) {
+    fail(error)
+  }
 }
 
 async function report(metrics: ActorContext['metrics'], post: (message: FromGroup) => void): Promise<void> {

@@ -71,3 +71,8 @@ export function openSlots(arena: SlotsArena): Slots {
     encoded: (slot) => encodeds[slot] as Uint8Array,
   }
 }
+
+/** Gives every slot back, whoever held it. Only while no thread runs. */
+export function freeSlots(arena: SlotsArena): void {
+  new Int32Array(arena.states).fill(FREE)
+}

@@ -6,6 +6,7 @@ import type { Message } from '../protocol/messages.js'
 import { MillraceError, type WireError } from '../protocol/errors.js'
 import type { Clock } from './clock.js'
 import type { ActorPlan, FromGroup, GroupTask, ToGroup } from './group-host.js'
+import { freeSlots } from './slots.js'
 import { linkedGroups, type GroupPlan } from './placement.js'
 import { createRestartPolicy, type RestartPolicyOptions } from './restart-policy.js'
 import { decodeWire, encodeWire } from './wire.js'
@@ -54,8 +55,6 @@ interface Running {
   readonly up: Promise<void>
   readonly ended: Promise<void>
   expected: boolean
-  /** What an actor said before its group went down. */
-  fault: WireError | undefined
 }
 
 const UP_TIMEOUT_MS = 30_000
@@ -99,7 +98,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       () => downed(entry, undefined),
       (error: unknown) => downed(entry, error),
     )
-    const entry: Running = { plan, pool, control: port1, up, ended, expected: false, fault: undefined }
+    const entry: Running = { plan, pool, control: port1, up, ended, expected: false }
     running.set(plan.group, entry)
     return entry
   }
@@ -113,8 +112,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       options.onMessage(from, inner)
     } else {
       const { code, message: text, stack } = message.error
-      entry.fault = message.error
-      if (isHopeless(entry)) return
+      if (OPERATOR_FAULTS.test(code)) return
       options.log.error({ group: plan.group, code, stack }, `actor failed: ${text}`)
     }
   }
@@ -158,15 +156,14 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     if (running.get(entry.plan.group) === entry) running.delete(entry.plan.group)
     if (entry.expected || stopping) return
     options.onDown(entry.plan.group)
-    if (isHopeless(entry)) return options.onGiveUp(new MillraceError(entry.fault?.code ?? '', entry.fault?.message ?? ''))
+    // At the first start, a fault that only the operator can mend is not worth a restart.
+    const fault = error instanceof Error ? (error.cause as WireError | undefined) : undefined
+    if (epoch === 1 && fault !== undefined && OPERATOR_FAULTS.test(fault.code)) {
+      return options.onGiveUp(new MillraceError(fault.code, fault.message))
+    }
     const reason = error instanceof Error ? error.message : 'ended without being told to'
     options.log.error({ group: entry.plan.group, reason }, 'thread group went down')
     void recover(entry.plan, reason)
-  }
-
-  /** At the first start, a fault that only the operator can mend is not worth a restart. */
-  function isHopeless(entry: Running): boolean {
-    return epoch === 1 && entry.fault !== undefined && OPERATOR_FAULTS.test(entry.fault.code)
   }
 
   async function recover(plan: GroupPlan, reason: string): Promise<void> {
@@ -188,6 +185,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       restarting = undefined
       if (stopping) return
       await takeDown([...groups])
+      if (groups.size === options.groups.length) freeSlots(options.shared.arena)
       for (const group of groups) restarts.set(group, (restarts.get(group) ?? 0) + 1)
       await bringUp(options.groups.filter(({ group }) => groups.has(group)))
       options.log.warn({ groups: [...groups], reason, delayMs: Math.round(delayMs) }, 'thread groups restarted')

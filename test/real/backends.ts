@@ -36,7 +36,9 @@ const verbs: Readonly<Record<string, (server: Server) => Promise<void>>> = {
   async status(server) {
     const pid = serverPid(server)
     const state = (await answers(server)) ? 'ready' : 'does not answer'
-    say(`${server.title} ${ownUrl(server.name)} ${state}${pid === undefined ? ', not started here' : `, pid ${pid}`}`)
+    say(
+      `${server.title} ${ownUrl(server.name)} ${state}${pid === undefined ? ', not started here' : `, pid ${pid}`}`,
+    )
   },
   async env(server) {
     say(`export ${server.name.toUpperCase()}_URL=${ownUrl(server.name)}`)

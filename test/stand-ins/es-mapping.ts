@@ -31,7 +31,16 @@ const metadataFields = new Set([
   ...['_id', '_source', '_index', '_routing', '_seq_no', '_version', '_field_names', '_ignored', '_tier'],
   ...['_nested_path', '_doc_count', '_data_stream_timestamp'],
 ])
-const numeric = new Set(['long', 'integer', 'short', 'byte', 'double', 'float', 'half_float', 'unsigned_long'])
+const numeric = new Set([
+  'long',
+  'integer',
+  'short',
+  'byte',
+  'double',
+  'float',
+  'half_float',
+  'unsigned_long',
+])
 
 export function readMapping(
   source: MappingSource,
@@ -47,7 +56,9 @@ export function readMapping(
       ...(property.path === undefined ? {} : { path: property.path }),
       ...(property.ignore_above === undefined ? {} : { ignoreAbove: property.ignore_above }),
       ignoreMalformed:
-        property.ignore_malformed === undefined ? ignoreMalformed : String(property.ignore_malformed) === 'true',
+        property.ignore_malformed === undefined
+          ? ignoreMalformed
+          : String(property.ignore_malformed) === 'true',
       ...(isObject ? { mapping: readMapping(property, ignoreMalformed, dynamic) } : {}),
     })
   }
@@ -75,14 +86,21 @@ export function resolveField(mapping: Mapping, path: string): { path: string; fi
     if (rest.length === 0 || field.type === 'flattened') return { path, field }
     if (field.mapping === undefined) {
       // Elasticsearch gives a dynamic string a sub-field for exact matches.
-      return rest.join() === 'keyword' ? { path: parts.slice(0, -1).join('.'), field: { ...field, type: 'keyword' } } : undefined
+      return rest.join() === 'keyword'
+        ? { path: parts.slice(0, -1).join('.'), field: { ...field, type: 'keyword' } }
+        : undefined
     }
     at = field.mapping
   }
   return undefined
 }
 
-function admitObject(node: JsonNode & { kind: 'object' }, mapping: Mapping, prefix: string, additions: (() => void)[]): Refusal {
+function admitObject(
+  node: JsonNode & { kind: 'object' },
+  mapping: Mapping,
+  prefix: string,
+  additions: (() => void)[],
+): Refusal {
   for (const [key, value] of node.entries) {
     const refusal = badName(key, prefix === '') ?? admitEntry(key, value, mapping, prefix, additions)
     if (refusal !== undefined) return refusal
@@ -94,7 +112,12 @@ function badName(key: string, atRoot: boolean): Refusal {
   if (key === '') return 'failed to parse: field name cannot be an empty string'
   if (key.trim() === '') return `Field name cannot contain only whitespace: [${key}]`
   if (/^\.+$/.test(key)) return 'failed to parse: field name cannot contain only dots'
-  if (key.replace(/\.+$/, '').split('.').some((part) => part.trim() === '')) {
+  if (
+    key
+      .replace(/\.+$/, '')
+      .split('.')
+      .some((part) => part.trim() === '')
+  ) {
     return `failed to parse: field name cannot contain only whitespace: ['${key}']`
   }
   return atRoot && metadataFields.has(key)
@@ -102,7 +125,13 @@ function badName(key: string, atRoot: boolean): Refusal {
     : undefined
 }
 
-function admitEntry(key: string, value: JsonNode, mapping: Mapping, prefix: string, additions: (() => void)[]): Refusal {
+function admitEntry(
+  key: string,
+  value: JsonNode,
+  mapping: Mapping,
+  prefix: string,
+  additions: (() => void)[],
+): Refusal {
   const parts = key.replace(/\.+$/, '').split('.')
   let at = mapping
   for (const [index, part] of parts.entries()) {
@@ -119,8 +148,15 @@ function admitEntry(key: string, value: JsonNode, mapping: Mapping, prefix: stri
 }
 
 /** An unmapped field: skipped with all inside it, refused, or learnt, as `dynamic` says. */
-function admitNew(parts: string[], value: JsonNode, mapping: Mapping, path: string, additions: (() => void)[]): Refusal {
-  if (mapping.dynamic === 'strict') return `mapping set to strict, dynamic introduction of [${parts[0]}] is not allowed`
+function admitNew(
+  parts: string[],
+  value: JsonNode,
+  mapping: Mapping,
+  path: string,
+  additions: (() => void)[],
+): Refusal {
+  if (mapping.dynamic === 'strict')
+    return `mapping set to strict, dynamic introduction of [${parts[0]}] is not allowed`
   const [name = '', ...rest] = parts
   const sample = value.kind === 'array' ? value.items.find((item) => item.kind !== 'null') : value
   if (mapping.dynamic !== 'true' || sample === undefined || sample.kind === 'null') return undefined
@@ -160,7 +196,9 @@ function admitValue(value: JsonNode, field: Field, path: string, additions: (() 
   if (field.mapping !== undefined) {
     return `object mapping for [${path}] tried to parse field [${path}] as object, but found a concrete value`
   }
-  return isWellFormed(value.value, field) ? undefined : `failed to parse field [${path}] of type [${field.type}]`
+  return isWellFormed(value.value, field)
+    ? undefined
+    : `failed to parse field [${path}] of type [${field.type}]`
 }
 
 const concreteRefusal = (path: string, field: Field): string =>
@@ -175,4 +213,5 @@ function isWellFormed(value: string, field: Field): boolean {
   return field.type !== 'date' || isDate(value) || /^-?\d+$/.test(value)
 }
 
-const isDate = (value: string): boolean => /^\d{4}-\d\d-\d\d(T\d\d(:\d\d(:\d\d([.,]\d{1,9})?)?)?(Z|[+-]\d\d:?\d\d)?)?$/.test(value)
+const isDate = (value: string): boolean =>
+  /^\d{4}-\d\d-\d\d(T\d\d(:\d\d(:\d\d([.,]\d{1,9})?)?)?(Z|[+-]\d\d:?\d\d)?)?$/.test(value)

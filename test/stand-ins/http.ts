@@ -45,7 +45,8 @@ export async function startHttpStandIn(options: HttpStandInOptions): Promise<Htt
     const url = new URL(incoming.url ?? '/', 'http://stand-in')
     const faults = faultSwitch.next(options.isWrite(url.pathname))
     serve(incoming, response, url, faults, options).catch((error: unknown) => {
-      if (!response.headersSent) send(response, incoming, { status: 500, body: String(error) }, options.headers)
+      if (!response.headersSent)
+        send(response, incoming, { status: 500, body: String(error) }, options.headers)
     })
   })
   await new Promise<void>((resolve, reject) => {

@@ -70,7 +70,9 @@ function signalGroup(pid: number, signal: NodeJS.Signals): void {
 function readOwned(pidFile: string): Owned | undefined {
   try {
     const [pid, startedAt] = readFileSync(pidFile, 'utf8').trim().split(' ')
-    return pid === undefined || !/^\d+$/.test(pid) ? undefined : { pid: Number(pid), startedAt: startedAt ?? '' }
+    return pid === undefined || !/^\d+$/.test(pid)
+      ? undefined
+      : { pid: Number(pid), startedAt: startedAt ?? '' }
   } catch {
     return undefined
   }
@@ -83,7 +85,10 @@ function isAlive(owned: Owned): boolean {
     return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
   const stat = processStat(owned.pid)
-  return stat === undefined || (stat.state !== 'Z' && (owned.startedAt === '' || stat.startedAt === owned.startedAt))
+  return (
+    stat === undefined ||
+    (stat.state !== 'Z' && (owned.startedAt === '' || stat.startedAt === owned.startedAt))
+  )
 }
 
 /** A launcher can end before the server it started: wait for every member. Only Linux tells; elsewhere the leader counts. */

@@ -34,7 +34,9 @@ export async function startServer(server: Server): Promise<'started' | 'already 
   const running = runningPid(pidFile(server)) !== undefined
   if (!running) {
     if (await answers(server)) {
-      throw new Error(`${ownUrl(server.name)} is taken by a ${server.name} that was not started here: stop it or set MILLRACE_${server.name.toUpperCase()}_PORT`)
+      throw new Error(
+        `${ownUrl(server.name)} is taken by a ${server.name} that was not started here: stop it or set MILLRACE_${server.name.toUpperCase()}_PORT`,
+      )
     }
     launch(pidFile(server), logFileOf(server), server.launch())
   }
@@ -46,7 +48,8 @@ async function waitUntilReady(server: Server): Promise<void> {
   const deadline = Date.now() + server.readyTimeoutMs
   while (!(await answers(server))) {
     const logFile = logFileOf(server)
-    if (runningPid(pidFile(server)) === undefined) throw new Error(`${server.title} ended while starting: see ${logFile}`)
+    if (runningPid(pidFile(server)) === undefined)
+      throw new Error(`${server.title} ended while starting: see ${logFile}`)
     if (Date.now() > deadline) {
       throw new Error(`${server.title} is not ready after ${server.readyTimeoutMs / 1000} s: see ${logFile}`)
     }
@@ -55,7 +58,8 @@ async function waitUntilReady(server: Server): Promise<void> {
 }
 
 /** True if it ran. */
-export const stopServer = (server: Server): Promise<boolean> => end(pidFile(server), 'SIGTERM', server.stopGraceMs)
+export const stopServer = (server: Server): Promise<boolean> =>
+  end(pidFile(server), 'SIGTERM', server.stopGraceMs)
 
 /** The crash a test wants to see survived: SIGKILL to the whole process group. */
 export const killServer = (server: Server): Promise<boolean> => end(pidFile(server), 'SIGKILL', 5_000)

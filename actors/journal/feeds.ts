@@ -1,0 +1,133 @@
+// The feeds of all configured backends: their cursors, their place by name, and what they have in common.
+import type { MessageOf } from '../../protocol/messages.js'
+import type { ActorContext } from '../../runtime/actor.js'
+import { createSeqSet, type SeqSet } from '../../runtime/wal/seq-set.js'
+import type { Wal } from '../../runtime/wal/wal.js'
+import { createFeed, type Feed } from './feed.js'
+import type { HotFrames } from './hot-frames.js'
+import type { Report } from './report.js'
+
+export interface FeedsOptions {
+  readonly context: ActorContext
+  readonly wal: Wal
+  readonly hot: HotFrames
+  readonly writers: readonly string[]
+  readonly report: Report
+  moved(): void
+}
+
+export interface Feeds {
+  readonly all: ReadonlyMap<string, Feed>
+  readonly done: ReadonlyMap<string, SeqSet>
+  subscribe(message: MessageOf<'subscribe'>, from: string): void
+  taken(message: MessageOf<'taken'>): void
+  acknowledged(message: MessageOf<'done'>): void
+  outage(writer: string): void
+  recovered(writer: string): void
+  pump(): void
+  /** A frame without records: nobody has to get it. */
+  skip(seq: number): void
+  /** Some writer will take this frame from memory. */
+  waitFor(seq: number): boolean
+  /** All backends have everything below. */
+  passed(): number
+  /** Whether a cursor has moved since the last call. */
+  takeMoved(): boolean
+  /** Removes the cursors of backends that are not configured any more: they would hold the journal for ever. */
+  dropStrangers(): Promise<void>
+  close(): Promise<void>
+}
+
+/** A writer may name itself by its backend or by its actor's name. */
+function backendOf(writer: string): string {
+  return writer.startsWith('writer.') ? writer.slice('writer.'.length) : writer
+}
+
+export function createFeeds(options: FeedsOptions): Feeds {
+  const { context, wal, hot, report } = options
+  const all = new Map<string, Feed>()
+  const done = new Map<string, SeqSet>()
+  let moved = false
+  const move = () => {
+    moved = true
+    options.moved()
+  }
+
+  function open(backend: string): void {
+    const cursor = createSeqSet(wal.cursors.find((saved) => saved.backend === backend)?.done)
+    // Deleted means done: segments go only when every cursor has passed them, or counted.
+    cursor.add(0, wal.oldestSeq())
+    done.set(backend, cursor)
+    const feed = createFeed({
+      writer: backend,
+      done: cursor,
+      hot,
+      clock: context.clock,
+      tail: wal.tailSeq,
+      oldest: wal.oldestSeq,
+      openReader: wal.reader,
+      send: context.send,
+      givenUp: (reason, frames, records) => report.givenUp(backend, reason, frames, records),
+      readFailed: (error) =>
+        context.log.error({ backend, err: error }, 'journal: reading back failed, trying again'),
+      moved: move,
+    })
+    all.set(backend, feed)
+  }
+  for (const writer of options.writers) open(backendOf(writer))
+
+  function feed(writer: string): Feed | undefined {
+    const known = all.get(backendOf(writer))
+    if (known === undefined)
+      context.log.error({ writer }, 'journal: message of a writer that is not configured ignored')
+    return known
+  }
+
+  return {
+    all,
+    done,
+    subscribe({ writer, creditBytes, backfillBytesPerSecond }, from) {
+      feed(writer)?.subscribe(from, creditBytes, backfillBytesPerSecond)
+      move()
+    },
+    taken: ({ writer, seq }) => hot.giveBack(seq, backendOf(writer)),
+    acknowledged({ writer, seqs }) {
+      feed(writer)?.done(seqs)
+      moved = true
+    },
+    outage: (writer) => feed(writer)?.outage(),
+    recovered: (writer) => feed(writer)?.recovered(),
+    pump() {
+      for (const each of all.values()) each.pump()
+    },
+    skip(seq) {
+      for (const cursor of done.values()) cursor.add(seq)
+      moved = true
+    },
+    waitFor(seq) {
+      for (const each of all.values()) if (each.waitsFor(seq)) return true
+      return false
+    },
+    passed: () => Math.min(wal.tailSeq(), ...[...all.values()].map((each) => each.oldestUndone())),
+    takeMoved() {
+      const was = moved
+      moved = false
+      return was
+    },
+    async dropStrangers() {
+      for (const { backend, done: ranges } of wal.cursors) {
+        if (all.has(backend)) continue
+        const frames = createSeqSet(ranges).missing(wal.oldestSeq(), wal.tailSeq())
+        const text =
+          'journal: backend is not configured any more, its cursor is removed; what it had not got is given up'
+        context.log[frames > 0 ? 'warn' : 'info']({ backend, frames }, text)
+        await wal
+          .removeCursor(backend)
+          .catch((error: unknown) => context.log.error({ backend, err: error }, 'removing failed'))
+      }
+    },
+    async close() {
+      await Promise.all([...all.values()].map((each) => each.close()))
+    },
+  }
+}

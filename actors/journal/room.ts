@@ -1,0 +1,50 @@
+// The bound of the journal on disk: what may be deleted so that the next frames fit, and what that costs whom.
+import type { SeqSet } from '../../runtime/wal/seq-set.js'
+import type { Wal } from '../../runtime/wal/wal.js'
+import type { Feed } from './feed.js'
+
+export interface RoomOptions {
+  readonly wal: Wal
+  readonly atBound: 'block' | 'drop_oldest'
+  readonly feeds: ReadonlyMap<string, Feed>
+  readonly done: ReadonlyMap<string, SeqSet>
+  givenUp(backend: string, frames: number, records: number): void
+}
+
+/** Gives the oldest closed segment up, for the backends that had not got all of it. */
+async function dropOldest({ wal, feeds, done, givenUp }: RoomOptions): Promise<void> {
+  const range = wal.oldestClosed()
+  if (range === undefined) return
+  const records = await wal.countRecords(range)
+  for (const [backend, feed] of feeds) {
+    // What is in a writer's hands is not lost yet: its acknowledgement still counts.
+    const seqs = feed.undelivered(range[0], range[1])
+    for (const seq of seqs) done.get(backend)?.add(seq)
+    const lost = seqs.reduce((sum, seq) => sum + (records.get(seq) ?? 0), 0)
+    if (lost > 0) givenUp(backend, seqs.length, lost)
+  }
+  await wal.trim(range[1])
+}
+
+/**
+ * Called when the next frame does not fit. True: look again, or append even so. False: it has to wait for a backend. A node of which
+ * nothing stored is needed any more never waits: the growing segment is closed, and deleted once the next has begun.
+ */
+export async function makeRoom(options: RoomOptions): Promise<boolean> {
+  const { wal, feeds } = options
+  const passed = Math.min(wal.tailSeq(), ...[...feeds.values()].map((feed) => feed.oldestUndone()))
+  const before = wal.bytes()
+  await wal.trim(passed)
+  if (wal.bytes() < before) return true
+  if (passed === wal.tailSeq()) {
+    wal.seal()
+    return true
+  }
+  if (options.atBound === 'block') return false
+  if (wal.oldestClosed() === undefined) {
+    wal.seal()
+    return true
+  }
+  await dropOldest(options)
+  return wal.bytes() < before
+}

@@ -1,0 +1,95 @@
+// The kubernetes source: follows the logs of this node's containers; what the host knows of a pod wins over what it claims.
+import { resolve } from 'node:path'
+import type { RecordsOptions } from '../../protocol/config/node.js'
+import type { KubernetesSourceOptions } from '../../protocol/config/sources.js'
+import type { Actor, ActorContext } from '../../runtime/actor.js'
+import { multilineOf } from './fields.js'
+import { containerLogOf, findContainerLogs, type ContainerLog } from './kubernetes/find.js'
+import { createPodLabels, type PodLabels } from './kubernetes/pod-labels.js'
+import { openPodsApi } from './kubernetes/open-api.js'
+import type { PodsApi } from './kubernetes/pods-api.js'
+import { serviceNameOf } from './kubernetes/service-name.js'
+import { tailActor } from './tail/actor.js'
+import { createConditions } from './tail/conditions.js'
+import { createFolders } from './tail/folder.js'
+import type { FoundLog, OriginFields } from './tail/found.js'
+
+export interface KubernetesSource {
+  readonly name: string
+  readonly options: KubernetesSourceOptions
+  readonly records: RecordsOptions
+  /** Replaces the API client. */
+  readonly api?: PodsApi
+}
+
+export function kubernetesSource(context: ActorContext, source: KubernetesSource): Actor {
+  const { name, options, records } = source
+  const root = resolve(options.path)
+  const nodeName = options.node_name ?? process.env['NODE_NAME'] ?? context.node.id
+  const conditions = createConditions(context, name)
+  const folders = createFolders(conditions, context.clock.now)
+  const excludeNamespaces = new Set(options.exclude_namespaces)
+  const labels: PodLabels = createPodLabels({
+    context,
+    source: name,
+    nodeName,
+    waitMs: options.labels_wait,
+    open: async () => source.api ?? (options.api === 'off' ? undefined : openPodsApi(options.kubeconfig)),
+    onChange(uids) {
+      actor.engine()?.describeAgain((log) => isContainerLog(log) && uids.has(log.pod.podUid))
+    },
+  })
+
+  function describe(log: FoundLog): OriginFields {
+    if (!isContainerLog(log)) throw new TypeError(`${log.livePath} is not a container log`)
+    const { pod, containerName } = log
+    const known = labels.of(pod.podUid)
+    const allowed = known === undefined ? [] : options.labels_allow.filter((label) => known[label] !== undefined)
+    return {
+      format: 'cri',
+      content: 'auto',
+      ...multilineOf(options.multiline),
+      trusted: {
+        namespace: pod.namespace,
+        pod_uid: pod.podUid,
+        pod_name: pod.podName,
+        container_name: containerName,
+        node_name: nodeName,
+      },
+      fallback: {
+        service_name: serviceNameOf({
+          podName: pod.podName,
+          containerName,
+          nodeName,
+          ...(known === undefined ? {} : { labels: known }),
+        }),
+        log_type: 'app',
+      },
+      ...(allowed.length === 0 || known === undefined
+        ? {}
+        : { labels: Object.fromEntries(allowed.map((label) => [label, known[label] as string])) }),
+    }
+  }
+
+  const actor = tailActor({
+    context,
+    source: name,
+    tail: options,
+    records,
+    logs: {
+      find: () => findContainerLogs({ root, excludeNamespaces, folders, conditions }),
+      logOf: (path) => containerLogOf(root, path),
+      describe,
+      admit: (log, waitedMs) => !isContainerLog(log) || labels.admit(log.pod.podUid, waitedMs),
+    },
+    begin: () => labels.start(),
+    conditions,
+    end: () => labels.stop(),
+    status: () => labels.status(),
+  })
+  return actor
+}
+
+function isContainerLog(log: FoundLog): log is ContainerLog {
+  return 'pod' in log && 'containerName' in log
+}

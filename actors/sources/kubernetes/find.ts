@@ -1,0 +1,91 @@
+// Finds container logs under /var/log/pods.
+import { join } from 'node:path'
+import type { Conditions } from '../tail/conditions.js'
+import type { Folders } from '../tail/folder.js'
+import type { FoundFile, FoundLog } from '../tail/found.js'
+import { isContainerName, parseLogName, parsePodFolder, type LogName, type PodFolder } from './pod-path.js'
+
+/** A container's log of one restart. */
+export interface ContainerLog extends FoundLog {
+  readonly pod: PodFolder
+  readonly containerName: string
+}
+
+export interface FindOptions {
+  readonly root: string
+  readonly excludeNamespaces: ReadonlySet<string>
+  readonly folders: Folders
+  readonly conditions: Conditions
+}
+
+/** All container logs, each with its rotated files in the order of their rotation. */
+export function findContainerLogs(options: FindOptions): ContainerLog[] {
+  const { root, folders, conditions, excludeNamespaces } = options
+  const logs: ContainerLog[] = []
+  for (const { name } of folders.list(root)) {
+    const pod = parsePodFolder(name)
+    if (pod === undefined) {
+      // Hidden entries (lost+found, .snapshot) are nobody's log.
+      if (!name.startsWith('.')) conditions.report(join(root, name), 'malformed_path')
+      continue
+    }
+    if (excludeNamespaces.has(pod.namespace)) continue
+    for (const container of folders.list(join(root, name))) {
+      const folder = join(root, name, container.name)
+      if (isContainerName(container.name)) logs.push(...logsOf(folder, pod, container.name, folders))
+      else conditions.report(folder, 'malformed_path')
+    }
+  }
+  folders.sweep()
+  return logs
+}
+
+function logsOf(folder: string, pod: PodFolder, containerName: string, folders: Folders): ContainerLog[] {
+  const names = folders.list(folder).map(({ name }) => name)
+  const present = new Set(names)
+  const byRestart = new Map<string, { log: LogName; file: FoundFile }[]>()
+  for (const name of names) {
+    const log = parseLogName(name)
+    // A gzip file is whole when the file it was made of is gone.
+    if (log === undefined || (log.gz && present.has(name.slice(0, -3)))) continue
+    const file = fileAt(join(folder, name), log, folders)
+    if (file === undefined) continue
+    const files = byRestart.get(log.restart) ?? []
+    files.push({ log, file })
+    byRestart.set(log.restart, files)
+  }
+  return [...byRestart].map(([restart, files]) => ({
+    ...containerLog(folder, pod, containerName, restart),
+    files: files.sort((a, b) => byRotation(a.log, b.log)).map(({ file }) => file),
+  }))
+}
+
+function fileAt(path: string, log: LogName, folders: Folders): FoundFile | undefined {
+  const stat = folders.stat(path)
+  if (stat === undefined) return undefined
+  const { dev, ino, size, mtimeMs } = stat
+  return { path, dev, ino, size, mtimeMs, live: log.rotatedAt === undefined, gz: log.gz, wanted: true }
+}
+
+function containerLog(folder: string, pod: PodFolder, containerName: string, restart: string): ContainerLog {
+  const key = `${pod.podUid}/${containerName}/${restart}`
+  return { key, livePath: join(folder, `${restart}.log`), files: [], pod, containerName }
+}
+
+function byRotation(a: LogName, b: LogName): number {
+  if (a.rotatedAt === b.rotatedAt) return 0
+  if (a.rotatedAt === undefined) return 1
+  if (b.rotatedAt === undefined) return -1
+  return a.rotatedAt < b.rotatedAt ? -1 : 1
+}
+
+/** The log that a path belongs to; undefined when it does not lie under `root` as the kubelet puts it. */
+export function containerLogOf(root: string, path: string): ContainerLog | undefined {
+  if (!path.startsWith(`${root}/`)) return undefined
+  const [podName, containerName, fileName, ...more] = path.slice(root.length + 1).split('/')
+  if (podName === undefined || containerName === undefined || fileName === undefined || more.length > 0) return undefined
+  const pod = parsePodFolder(podName)
+  const log = parseLogName(fileName)
+  if (pod === undefined || log === undefined || !isContainerName(containerName)) return undefined
+  return containerLog(join(root, podName, containerName), pod, containerName, log.restart)
+}

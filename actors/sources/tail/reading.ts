@@ -1,0 +1,207 @@
+// Reads the open files: looks whether one has grown, takes its lines slab by slab, and lets it go when it is finished.
+import { fstatSync } from 'node:fs'
+import { systemCode } from '../../../protocol/errors.js'
+import type { Conditions } from './conditions.js'
+import type { LogSource } from './found.js'
+import { gzReader } from './gz-reader.js'
+import { headMatches, identityOf, inodeOf, keyOf, readHead } from './identity.js'
+import type { Ledger } from './ledger.js'
+import type { OpenFiles } from './open-files.js'
+import { plainReader } from './plain-reader.js'
+import { hasRest, offsetOf, tailFile, type TailFile } from './tail-file.js'
+import type { Wire } from './wire.js'
+
+/** Gzip files decompressed at the same time: each needs a window of its own. */
+const GZ_OPEN_MAX = 2
+/** How much rarer a quiet file is looked at than a busy one. */
+const IDLE_FACTOR_MAX = 10
+
+export interface ReadingOptions {
+  readonly open: OpenFiles
+  readonly ledger: Ledger
+  readonly conditions: Conditions
+  readonly wire: Wire
+  readonly logs: LogSource
+  readonly slab: Uint8Array
+  readonly once: boolean
+  readonly lineBytesMax: number
+  readonly pollMs: number
+  readonly lineWaitMaxMs: number
+  readonly retryMs: number
+  nowMs(): number
+  /** The file has something to read: it gets its turn. */
+  enqueue(file: TailFile): void
+  onTruncated(path: string): void
+}
+
+export interface Reading {
+  /** Looks at the log's first file: enqueues it when it has grown, ends it when it is finished. */
+  look(file: TailFile): void
+  /** Sends one slab at most. Returns whether there is more at once. */
+  turn(file: TailFile): boolean
+  /** Lets a quiet file go without an end: it is opened again when it changes. */
+  park(file: TailFile): boolean
+}
+
+export function createReading(options: ReadingOptions): Reading {
+  const { open, ledger, conditions, wire, slab, once, pollMs, lineWaitMaxMs, nowMs, enqueue } = options
+  let gzOpen = 0
+
+  function lookPlain(file: TailFile): void {
+    const stat = fstatSync(file.fd)
+    const { reader } = file
+    if (reader === undefined) return
+    const changed = stat.size !== file.size || stat.mtimeMs !== file.mtimeMs
+    file.size = stat.size
+    file.mtimeMs = stat.mtimeMs
+    if (stat.nlink === 0) file.live = false
+    if (stat.size < reader.seen() || (changed && isOverwritten(file))) return restart(file)
+    if (stat.size > reader.seen() || file.unsentStart) {
+      if (stat.size > reader.seen()) file.grewMs = nowMs()
+      file.lookEveryMs = pollMs
+      enqueue(file)
+    } else {
+      file.lookEveryMs = Math.min(Math.max(pollMs, file.lookEveryMs * 1.5), pollMs * IDLE_FACTOR_MAX)
+      endWhenDone(file)
+    }
+  }
+
+  /** The first bytes are not those any more: truncated and written again between two looks. */
+  function isOverwritten(file: TailFile): boolean {
+    const { identity, fd } = file
+    return identity !== undefined && identity.headBytes > 0 && !headMatches(identity, readHead(fd))
+  }
+
+  /** copytruncate: what the descriptor holds now is another file, from its first byte. */
+  function restart(file: TailFile): void {
+    options.onTruncated(file.path)
+    if (file.originId !== 0) wire.mark(file, true)
+    wire.close(file, true)
+    const { path, dev, ino, size, mtimeMs, live, chain, fd } = file
+    const reader = plainReader({ fd, offset: 0, lineBytesMax: options.lineBytesMax })
+    const found = { path, dev, ino, size, mtimeMs, live, gz: false, wanted: true }
+    const fresh = { chain, fd, startOffset: 0, identity: undefined, key: undefined, carry: undefined, reader }
+    Object.assign(file, { ...tailFile(found, fresh, nowMs()), order: file.order, queued: file.queued })
+  }
+
+  function lookGz(file: TailFile): void {
+    file.lookEveryMs = pollMs
+    if (file.reader === undefined) startGz(file)
+    else if (file.unpacking) enqueue(file)
+    else endWhenDone(file)
+  }
+
+  function startGz(file: TailFile): void {
+    if (gzOpen >= GZ_OPEN_MAX) return
+    gzOpen++
+    file.unpacking = true
+    file.reader = gzReader({
+      fd: file.fd,
+      skipTo: file.startOffset,
+      lineBytesMax: options.lineBytesMax,
+      windowBytes: slab.length,
+      onReady: () => enqueue(file),
+      onCorrupt: (error) => conditions.report(file.path, 'gzip', error),
+    })
+    enqueue(file)
+  }
+
+  /** Called for a file that has been read to its end: is this end final? */
+  function endWhenDone(file: TailFile): void {
+    const next = file.chain.files[1]
+    const followed = next !== undefined || file.chain.waiting > 0
+    // An unfinished line ends with its file; an open partial goes on in the log's next one.
+    const end = (): void => finish(file, !followed || hasRest(file))
+    if (once || file.gz || file.fd < 0) return end()
+    if (file.live) return
+    if (next !== undefined && !hasRest(file) && hasData(next)) {
+      // The writer has moved on to the next file: one more look after that, and nothing of this one is missed.
+      file.successorMs ??= nowMs()
+      file.lookEveryMs = pollMs
+      if (nowMs() - file.successorMs >= pollMs) return end()
+    }
+    if (nowMs() - file.grewMs >= lineWaitMaxMs) end()
+  }
+
+  function finish(file: TailFile, last: boolean): void {
+    const gone = !(once && file.live)
+    const hasNews = file.originId !== 0 || hasRest(file) || (file.carry?.length ?? 0) > 0 || gone
+    if (hasNews && (file.key !== undefined || hasRest(file))) {
+      const rest = last ? file.reader?.rest(slab) : undefined
+      if (rest !== undefined) wire.lines(file, rest, true)
+      else if (last || file.originId === 0) wire.mark(file, last)
+      wire.close(file, gone)
+    }
+    letGo(file, gone)
+  }
+
+  function letGo(file: TailFile, done: boolean): void {
+    const { path, dev, ino, size, mtimeMs } = file
+    const offset = offsetOf(file)
+    if (file.unpacking) gzOpen--
+    open.remove(file)
+    const next = file.chain.files[0]
+    if (next !== undefined) next.nextLookMs = nowMs()
+    if (file.fd < 0) return
+    const identity = file.identity ?? identityOf(dev, ino, new Uint8Array(0))
+    ledger.remember({ path, identity, key: file.key ?? keyOf(identity), offset, done, size, mtimeMs }, inodeOf(file))
+  }
+
+  function failed(file: TailFile, error: unknown): false {
+    const code = systemCode(error)
+    if (code === undefined) throw error
+    conditions.report(file.path, code, error)
+    file.nextLookMs = nowMs() + options.retryMs
+    // A stale handle never works again.
+    if (code === 'ESTALE') letGo(file, false)
+    return false
+  }
+
+  function isAdmitted(file: TailFile): boolean {
+    if (file.originId !== 0 || options.logs.admit === undefined) return true
+    file.firstDataMs ??= nowMs()
+    return options.logs.admit(file.chain.log, nowMs() - file.firstDataMs)
+  }
+
+  return {
+    look(file) {
+      try {
+        if (file.fd < 0) endWhenDone(file)
+        else if (file.gz) lookGz(file)
+        else lookPlain(file)
+        if (file.nextLookMs <= nowMs()) file.nextLookMs = nowMs() + file.lookEveryMs
+      } catch (error) {
+        failed(file, error)
+      }
+    },
+    turn(file) {
+      const { reader } = file
+      if (reader === undefined || file.chain.files[0] !== file || !isAdmitted(file)) return false
+      try {
+        if (file.unsentStart) {
+          file.unsentStart = false
+          wire.mark(file, false)
+        }
+        const turn = reader.next(slab)
+        if (turn === 'more') return true
+        if (turn === 'end' && (file.gz || once)) endWhenDone(file)
+        if (turn === 'end' || turn === 'wait') return false
+        wire.lines(file, turn, false)
+        return once || file.gz || reader.seen() < file.size
+      } catch (error) {
+        return failed(file, error)
+      }
+    },
+    park(file) {
+      const quiet = nowMs() - file.grewMs >= lineWaitMaxMs && file.size === offsetOf(file)
+      if (!quiet || file.gz || file.queued || file.chain.files.length > 1) return false
+      wire.close(file, false)
+      letGo(file, false)
+      return true
+    },
+  }
+}
+
+function hasData(file: TailFile): boolean {
+  return file.gz || file.fd < 0 || fstatSync(file.fd).size > 0
+}

@@ -1,0 +1,145 @@
+// Brings the open files in line with what the folders hold: new files are opened, renamed and deleted ones marked.
+import type { FoundFile, FoundLog } from './found.js'
+import { headMatches, inodeOf } from './identity.js'
+import type { OpenFiles } from './open-files.js'
+import { createOpening, type OpeningOptions } from './opening.js'
+import { release, vanishedFile, type Chain, type TailFile } from './tail-file.js'
+
+/** Gzip files that were looked into and belong to nobody, remembered so that they are not opened at every search. */
+const REJECTED_MAX = 10_000
+
+export interface SearchOptions extends Pick<OpeningOptions, 'ledger' | 'conditions' | 'lineBytesMax' | 'nowMs' | 'onTruncated'> {
+  readonly open: OpenFiles
+  readonly filesMax: number
+  /** The first search of a source without any position begins at the end of what exists. */
+  readonly fromEnd: boolean
+  /** The log a path belongs to, whether the file exists or not. */
+  logOf(path: string): FoundLog | undefined
+  /** Frees descriptors of files that have nothing new, when the bound is reached. */
+  park(wanted: number): void
+}
+
+export interface Search {
+  /** Takes over a complete listing. Returns the number of files that wait for a descriptor. */
+  apply(logs: readonly FoundLog[]): number
+}
+
+export function createSearch(options: SearchOptions): Search {
+  const { open, ledger, filesMax } = options
+  const rejected = new Map<string, number>()
+  let listed = new Map<string, FoundFile>()
+  let first = true
+  const exists = (inode: string): boolean => listed.has(inode) || open.at(inode) !== undefined
+  const opening = createOpening({ ...options, listedAt: (inode) => listed.get(inode), isHeld })
+
+  /** The descriptor held since before a file was packed is still being read: the packed form is not read again. */
+  function isHeld(head: Uint8Array, found: FoundFile): TailFile | undefined {
+    for (const chain of open.chains()) {
+      const sameFolder = folderOf(chain.log.livePath) === folderOf(found.path)
+      const held = sameFolder && chain.files.find((file) => isPackedForm(file, head))
+      if (held) return held
+    }
+    return undefined
+  }
+
+  function isPackedForm(file: TailFile, head: Uint8Array): boolean {
+    if (file.gz || file.identity === undefined || file.identity.headBytes === 0) return false
+    return !listed.has(inodeOf(file)) && headMatches(file.identity, head)
+  }
+
+  function isRejected(found: FoundFile): boolean {
+    return rejected.get(inodeOf(found)) === found.mtimeMs
+  }
+
+  function reject(found: FoundFile): void {
+    if (rejected.size >= REJECTED_MAX) rejected.clear()
+    rejected.set(inodeOf(found), found.mtimeMs)
+  }
+
+  /** Opens what is new of one log; files that nobody asked for only when they were written after a known one. */
+  function applyLog(log: FoundLog, withGz: boolean): void {
+    const chain = open.chain(log)
+    chain.waiting = 0
+    let knownMtimeMs = newestUnlisted(chain)
+    log.files.forEach((found, order) => {
+      if (found.gz && !withGz) return
+      const held = open.at(inodeOf(found))
+      if (held !== undefined) {
+        if (held.chain === chain) Object.assign(held, { path: found.path, order, live: found.live })
+        knownMtimeMs = Math.max(knownMtimeMs ?? 0, found.mtimeMs)
+        return
+      }
+      const known = ledger.has(found)
+      if (known) knownMtimeMs = Math.max(knownMtimeMs ?? 0, found.mtimeMs)
+      if (ledger.settled(found) || isRejected(found)) return
+      const follows = knownMtimeMs !== undefined && found.mtimeMs >= knownMtimeMs
+      if (!found.wanted && !known && !follows && !found.gz) return
+      const file = openOne(found, chain, follows)
+      if (file !== undefined) file.order = order
+      else if (!ledger.has(found)) return
+      knownMtimeMs = Math.max(knownMtimeMs ?? 0, found.mtimeMs)
+    })
+    open.order(chain)
+  }
+
+  function openOne(found: FoundFile, chain: Chain, follows: boolean): TailFile | undefined {
+    if (open.count() >= filesMax) {
+      chain.waiting++
+      return undefined
+    }
+    const file = opening.open({ ...found, wanted: found.wanted || follows }, chain, options.fromEnd && first)
+    if (file === 'unknown') reject(found)
+    if (typeof file === 'string') return undefined
+    if (open.at(inodeOf(file)) !== undefined) {
+      release(file)
+      return undefined
+    }
+    open.add(file)
+    return file
+  }
+
+  /** A recovered record whose file is gone: it ends, or goes on in the log's next file. */
+  function addVanished(): void {
+    for (const known of ledger.withCarry()) {
+      const log = options.logOf(known.path)
+      if (log === undefined) continue
+      ledger.take(known)
+      const chain = open.chain(log)
+      open.add(vanishedFile(chain, known, options.nowMs()))
+      open.order(chain)
+    }
+  }
+
+  function newestUnlisted(chain: Chain): number | undefined {
+    const times = chain.files.filter((file) => !listed.has(inodeOf(file))).map((file) => file.mtimeMs)
+    return times.length === 0 ? undefined : Math.max(...times)
+  }
+
+  return {
+    apply(logs) {
+      listed = new Map(logs.flatMap((log) => log.files.map((file) => [inodeOf(file), file])))
+      for (const chain of open.chains()) {
+        chain.waiting = 0
+        for (const file of chain.files) {
+          if (listed.has(inodeOf(file))) continue
+          file.live = false
+          file.order = Math.min(file.order, -1)
+        }
+      }
+      // What still exists unpacked is known before gzip files are asked where they come from.
+      for (const log of logs) applyLog(log, false)
+      for (const log of logs) if (log.files.some((file) => file.gz)) applyLog(log, true)
+      if (first) addVanished()
+      first = false
+      ledger.forget(exists)
+      let waiting = 0
+      for (const chain of open.chains()) waiting += chain.waiting
+      if (waiting > 0) options.park(waiting)
+      return waiting
+    },
+  }
+}
+
+function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/') + 1)
+}

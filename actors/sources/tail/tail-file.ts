@@ -1,0 +1,104 @@
+// One file that is held open: its descriptor from first sight, how far it was read, and what is known of its end.
+import { closeSync } from 'node:fs'
+import type { Carry, FileIdentity } from '../../../protocol/positions.js'
+import type { FoundFile, FoundLog } from './found.js'
+import { emptyReader, type LineReader } from './reader.js'
+
+/** A log's open files, oldest first. Only the first is read; the others are held until it is finished. */
+export interface Chain {
+  log: FoundLog
+  readonly files: TailFile[]
+  /** Files of this log that could not be opened yet for the bound on open files. */
+  waiting: number
+}
+
+export interface TailFile {
+  readonly chain: Chain
+  path: string
+  /** −1 when there is nothing left to read: only its recovered carry has to go on. */
+  readonly fd: number
+  readonly dev: number
+  readonly ino: number
+  readonly gz: boolean
+  /** Undefined for a gzip file that is not read yet. */
+  reader: LineReader | undefined
+  /** Where reading begins. */
+  readonly startOffset: number
+  /** Undefined while the file is empty. */
+  identity: FileIdentity | undefined
+  /** The key of its positions; undefined while the file is empty. */
+  key: string | undefined
+  readonly carry: readonly Carry[] | undefined
+  /** 0 until the origin was announced. */
+  originId: number
+  /** Begun at its end (`read_from: end`): the position is sent although nothing was read. */
+  unsentStart: boolean
+  live: boolean
+  /** Place among its log's files. */
+  order: number
+  size: number
+  mtimeMs: number
+  queued: boolean
+  /** A gzip file whose decompression was begun. */
+  unpacking: boolean
+  /** Monotonic ms. */
+  firstDataMs: number | undefined
+  grewMs: number
+  nextLookMs: number
+  lookEveryMs: number
+  /** When a later file of the log was first seen to hold data. */
+  successorMs: number | undefined
+}
+
+export type TailFileStart = Pick<TailFile, 'chain' | 'fd' | 'startOffset' | 'identity' | 'key' | 'carry' | 'reader'>
+
+export function tailFile(found: FoundFile, start: TailFileStart, nowMs: number): TailFile {
+  return {
+    ...start,
+    path: found.path,
+    dev: found.dev,
+    ino: found.ino,
+    gz: found.gz,
+    originId: 0,
+    unsentStart: false,
+    live: found.live,
+    order: 0,
+    size: found.size,
+    mtimeMs: found.mtimeMs,
+    queued: false,
+    unpacking: false,
+    firstDataMs: undefined,
+    grewMs: nowMs,
+    nextLookMs: nowMs,
+    lookEveryMs: 0,
+    successorMs: undefined,
+  }
+}
+
+/** A file that is nowhere to be found, but a record that it began is known from its position. */
+export function vanishedFile(
+  chain: Chain,
+  known: { path: string; key: string; identity: FileIdentity; offset: number; carry?: readonly Carry[] },
+  nowMs: number,
+): TailFile {
+  const { dev, ino } = known.identity
+  const found = { path: known.path, dev, ino, size: known.offset, mtimeMs: 0, live: false, gz: false, wanted: true }
+  const reader = emptyReader(known.offset)
+  const { identity, key, carry, offset: startOffset } = known
+  return { ...tailFile(found, { chain, fd: -1, startOffset, identity, key, carry, reader }, nowMs), order: -2 }
+}
+
+/** Offset of the next byte that was not handed out. */
+export function offsetOf(file: TailFile): number {
+  return file.reader?.offset() ?? file.startOffset
+}
+
+/** There is an unfinished line behind the offset. */
+export function hasRest(file: TailFile): boolean {
+  return file.reader !== undefined && file.reader.seen() > file.reader.offset()
+}
+
+export function release(file: TailFile): void {
+  file.reader?.close()
+  if (file.fd >= 0) closeSync(file.fd)
+}

@@ -1,0 +1,182 @@
+// The actor `writer.<name>`: takes frames from the journal, feeds one backend, says when a frame is done, and tells how the backend is.
+import { frameCodecBytes, createFrameCodec } from '../../runtime/frame-codec.js'
+import path from 'node:path'
+import { createKernel } from '../../kernel/kernel.js'
+import type { BackendOptions } from '../../protocol/config/backends.js'
+import type { Actor, ActorContext } from '../../runtime/actor.js'
+import { sleep } from '../../runtime/clock.js'
+import { createDeadLetters } from '../../runtime/dead-letters.js'
+import { backoffMs } from '../../runtime/retry.js'
+import { createBackend, kernelBytesOf } from './backends.js'
+import { createBurial } from './burial.js'
+import { createDelivery } from './delivery.js'
+import { createHealth } from './health.js'
+import { createIntake } from './intake.js'
+import { createLedger } from './ledger.js'
+import { type Backend, type Batch, EVERYTHING, type Part } from './writer.js'
+
+export interface WriterPlan {
+  /** Name of the backend in the configuration. */
+  readonly name: string
+  readonly options: BackendOptions
+}
+
+/** The module's own data, and its rounding. */
+const KERNEL_OWN_BYTES = 5 * 1024 * 1024
+/** What is in flight when the node stops may end for so long; the supervisor's own bound is longer. */
+const STOP_WAIT_MS = 3000
+/** A writer that owes nothing and hears nothing subscribes again: the journal may have been restarted and know nobody. */
+const RESUBSCRIBE_MS = 5000
+
+/** Writes to `journal`: subscribe, taken, done, outage, recovered; to `supervisor`: status. */
+export function writerActor(context: ActorContext, { name, options }: WriterPlan): Actor {
+  const { clock, log, metrics } = context
+  const kernel = createKernel({ memoryBytes: KERNEL_OWN_BYTES + frameCodecBytes() + kernelBytesOf(options) })
+  const codec = createFrameCodec(kernel)
+  const opening = new AbortController()
+  let opened = false
+  let draining = false
+  let heardMs = clock.monotonic()
+  let cancelFlush: (() => void) | undefined
+  let flushAtMs = EVERYTHING
+  const timers: (() => void)[] = []
+
+  const ledger = createLedger((seqs) => context.send('journal', { type: 'done', writer: name, seqs }))
+  const settled = (parts: readonly Part[]): void => {
+    for (const { seq, records } of parts) ledger.settle(seq, records)
+  }
+  const letters = createDeadLetters({ folder: path.join(context.node.dataDir, 'dlq', name) })
+  const shared = { backend: name, clock, log, metrics, random: () => context.random(), settled }
+  const burial = createBurial({ ...shared, letters })
+  const health = createHealth(context, name)
+  const delivery = createDelivery<Batch>({
+    ...shared,
+    options,
+    burial,
+    attempt: (batch, turn) => backend.attempt(batch, turn),
+    moved: work,
+    breakerChanged: (state) => health.breakerChanged(state, delivery.fault(), ledger),
+  })
+  const backend: Backend<Batch> = createBackend(options, {
+    name,
+    nodeId: context.node.id,
+    kernel,
+    clock,
+    log,
+    metrics,
+    offer: (batch) => delivery.offer(batch),
+    refuse: (refused) => void burial.bury(refused, 0),
+  })
+  const intake = createIntake({
+    codec,
+    slots: context.slots,
+    encode: (frame) => backend.encode(frame),
+    begin: (seq, header, bytes) => ledger.begin(seq, header.count, bytes),
+    corrupt,
+  })
+
+  /** The journal has verified it once: this is memory or disk gone bad in between. It cannot be sent, so it must not block. */
+  function corrupt(seq: number, error: unknown): void {
+    const kind = error instanceof Error && 'code' in error ? String(error.code) : 'frame'
+    metrics.add('journal_corrupt_total', 1, { kind })
+    log.error({ backend: name, seq, err: error }, 'a frame does not verify and is given up')
+    ledger.begin(seq, 0, 0)
+  }
+
+  /** Encodes what waits, offers what is due, and looks again when the next batch is due. */
+  function work(): void {
+    intake.pump()
+    // The oldest frame keeps the journal's credit; when half of it is used, what is open of that frame goes out as it is.
+    const oldest = ledger.bytes() >= options.memory_bytes / 2 ? ledger.oldest() : undefined
+    if (oldest !== undefined) backend.relieve(oldest)
+    const begunMs = backend.flush(draining ? EVERYTHING : clock.monotonic() - options.batch_age_max)
+    // Open although it was due: its memory is taken, and `moved` comes when that changes.
+    const dueMs = begunMs === undefined ? EVERYTHING : begunMs + options.batch_age_max
+    if (dueMs === flushAtMs && cancelFlush !== undefined) return
+    cancelFlush?.()
+    flushAtMs = dueMs
+    cancelFlush = undefined
+    if (dueMs === EVERYTHING) return
+    const delayMs = Math.max(10, Math.ceil(dueMs - clock.monotonic()))
+    cancelFlush = clock.after(delayMs, () => {
+      cancelFlush = undefined
+      work()
+    })
+  }
+
+  /** Tries until the backend is there; the node goes on meanwhile, and the journal keeps what is for it. */
+  async function open(): Promise<void> {
+    for (let failures = 1; !opening.signal.aborted; failures++) {
+      try {
+        await backend.open(AbortSignal.any([opening.signal, AbortSignal.timeout(options.timeout)]))
+        if (opening.signal.aborted) return
+        opened = true
+        health.openFailed(undefined)
+        subscribe()
+        return
+      } catch (error) {
+        if (opening.signal.aborted) return
+        const reason = error instanceof Error ? error.message : String(error)
+        health.openFailed(reason)
+        metrics.add('write_failed_total', 1, { backend: name })
+        await sleep(clock, backoffMs(options.retry, failures, () => context.random()), opening.signal)
+      }
+    }
+  }
+
+  function subscribe(): void {
+    heardMs = clock.monotonic()
+    const { memory_bytes: creditBytes, backfill_bytes_per_second: backfillBytesPerSecond } = options
+    context.send('journal', { type: 'subscribe', writer: name, creditBytes, backfillBytesPerSecond })
+  }
+
+  function tick(): void {
+    const silent = clock.monotonic() - heardMs >= RESUBSCRIBE_MS
+    if (opened && silent && ledger.frames() === 0 && delivery.breaker() === 'closed') subscribe()
+    health.report({
+      breaker: delivery.breaker(),
+      fault: delivery.fault(),
+      buried: burial.blocked(),
+      concurrency: delivery.limit(),
+      inFlight: delivery.inFlight(),
+      frames: ledger.frames(),
+      bytes: ledger.bytes(),
+      waiting: intake.waiting(),
+    })
+  }
+
+  function drain(): void {
+    draining = true
+    work()
+  }
+
+  return {
+    start() {
+      timers.push(clock.every(1000, tick))
+      tick()
+      void open()
+    },
+    on: {
+      frame(message) {
+        heardMs = clock.monotonic()
+        intake.accept(message)
+        if (message.slot !== undefined) context.send('journal', { type: 'taken', writer: name, seq: message.seq })
+        work()
+      },
+      drain,
+      end_of_input: drain,
+    },
+    async stop() {
+      opening.abort()
+      for (const cancel of timers) cancel()
+      cancelFlush?.()
+      backend.flush(EVERYTHING)
+      await delivery.stop(STOP_WAIT_MS)
+      await burial.stop()
+      await backend.close()
+      // The last `done` leaves in a microtask.
+      await Promise.resolve()
+    },
+  }
+}
+

@@ -1,0 +1,113 @@
+// Takes frames from the journal into the writer's own memory: straight into the encoder when it is free, else into a bounded queue.
+import type { FrameCodec } from '../../runtime/frame-codec.js'
+import { readFrameHeader } from '../../runtime/frame-codec.js'
+import type { Slots } from '../../runtime/slots.js'
+import { type FrameHeader, indexOffset } from '../../protocol/frame.js'
+import type { FrameMessage } from '../../protocol/messages.js'
+import type { LoadedFrame } from './writer.js'
+
+export interface Intake {
+  /** Copies what it needs before it returns: the slot may be given back. */
+  accept(message: FrameMessage): void
+  /** Goes on encoding where memory ran out; call after a batch was released. */
+  pump(): void
+  /** Frames that wait for the encoder. */
+  waiting(): number
+}
+
+export interface IntakeOptions {
+  readonly codec: FrameCodec
+  readonly slots: Slots
+  encode(frame: LoadedFrame): boolean
+  /** Books the frame; undefined: it is owed already, leave it. */
+  begin(seq: number, header: FrameHeader, bytes: number): number | undefined
+  /** A frame that does not verify: nothing of it can be sent. */
+  corrupt(seq: number, error: unknown): void
+}
+
+interface Waiting {
+  readonly seq: number
+  readonly rawBytes: number
+  /** From a slot: the raw body, copied. From disk: the encoded frame. */
+  readonly bytes: Uint8Array
+  readonly header: FrameHeader | undefined
+}
+
+/** The journal's credit bounds the queue; only a few buffers are kept for reuse. */
+const SPARE_BUFFERS = 8
+
+export function createIntake(options: IntakeOptions): Intake {
+  const { codec, slots } = options
+  const queue: Waiting[] = []
+  const spare: Buffer[] = []
+  let current: LoadedFrame | undefined
+
+  /** Returns false when the frame cannot be encoded whole yet: it then stays `current`, in kernel memory. */
+  function run(frame: LoadedFrame): boolean {
+    current = options.encode(frame) ? undefined : frame
+    return current === undefined
+  }
+
+  function loadRaw(seq: number, header: FrameHeader, raw: Uint8Array): void {
+    const ordinal = options.begin(seq, header, raw.length)
+    if (ordinal === undefined || header.count === 0) return
+    const rawPtr = codec.load(raw)
+    run({ seq, ordinal, header, rawPtr, indexPtr: rawPtr + indexOffset(header.ndjsonBytes) })
+  }
+
+  function loadEncoded(seq: number, encoded: Uint8Array, rawBytes: number): void {
+    let opened: ReturnType<FrameCodec['open']>
+    try {
+      opened = codec.open(encoded)
+    } catch (error) {
+      return options.corrupt(seq, error)
+    }
+    const { header, rawPtr, indexPtr } = opened
+    const ordinal = options.begin(seq, header, rawBytes)
+    if (ordinal === undefined || header.count === 0) return
+    run({ seq, ordinal, header, rawPtr, indexPtr })
+  }
+
+  /** A copy in a reused buffer: buffers of one size (that of a slot) fit every frame. */
+  function copyRaw(raw: Uint8Array): Uint8Array {
+    const buffer = spare.pop() ?? Buffer.allocUnsafeSlow(slots.options.rawBytesMax)
+    buffer.set(raw)
+    return buffer.subarray(0, raw.length)
+  }
+
+  function giveBack(bytes: Uint8Array): void {
+    if (spare.length < SPARE_BUFFERS) spare.push(Buffer.from(bytes.buffer))
+  }
+
+  function pump(): void {
+    if (current !== undefined && !run(current)) return
+    while (current === undefined) {
+      const next = queue.shift()
+      if (next === undefined) return
+      if (next.header === undefined) {
+        loadEncoded(next.seq, next.bytes, next.rawBytes)
+      } else {
+        loadRaw(next.seq, next.header, next.bytes)
+        giveBack(next.bytes)
+      }
+    }
+  }
+
+  return {
+    accept({ seq, slot, encoded, rawBytes, encodedBytes }) {
+      const busy = current !== undefined || queue.length > 0
+      if (slot === undefined) {
+        const bytes = encoded ?? new Uint8Array(0)
+        if (busy) queue.push({ seq, rawBytes, bytes, header: undefined })
+        else loadEncoded(seq, bytes, rawBytes)
+        return
+      }
+      const { header } = readFrameHeader(slots.encoded(slot).subarray(0, encodedBytes))
+      const raw = slots.raw(slot).subarray(0, rawBytes)
+      if (busy) queue.push({ seq, rawBytes, header, bytes: copyRaw(raw) })
+      else loadRaw(seq, header, raw)
+    },
+    pump,
+    waiting: () => queue.length + (current === undefined ? 0 : 1),
+  }
+}

@@ -1,0 +1,72 @@
+// The raw exports of kernel.wasm, as the scanner side declares them; the codecs' are in exports-codec.ts.
+import type { KernelCodecExports } from './exports-codec.js'
+
+/** Pointers and counts are u32 that arrive as signed numbers; all memory here is below 2 GiB, so only 0xffffffff needs `>>> 0`. */
+export interface KernelExports extends KernelCodecExports {
+  /** First byte after the module's own data. */
+  heapBase(): number
+
+  /** Splits lines and scans each. format 0: a line is a record, 1: CRI lines. Returns the number of table entries filled. */
+  scanLines(
+    inPtr: number,
+    inEnd: number,
+    format: number,
+    trust: number,
+    tablePtr: number,
+    tableMax: number,
+    runsPtr: number,
+    runsMax: number,
+  ): number
+  /** Where the last scanLines stopped: inEnd, or the start of the first line it had no room for. */
+  scanResume(): number
+  /** Scans the content of prepared entries. Returns how many it did (fewer than count when the runs are full). */
+  scanSpans(tablePtr: number, count: number, trust: number, runsPtr: number, runsMax: number): number
+  /** Number of run pairs that the last scanLines or scanSpans used. */
+  scanRunsUsed(): number
+
+  internReset(): void
+  internCount(): number
+  internPtr(id: number): number
+  internLen(id: number): number
+
+  /** Returns the number of records whose stream has no rate yet, or 0xffffffff when the stream table has no room for `to - from` more. */
+  judge(tablePtr: number, from: number, to: number, ctxPtr: number): number
+  /** First record that the last judge left undecided (`to` when none). */
+  judgeNext(): number
+  /** The time, ms since the epoch, for records that have none; set before judge. */
+  judgeNow(ms: number): void
+  judgeSeed(lo: number, hi: number): void
+  /** Streams met for the first time since missClear: entries of 6 u32: stream id, context id, service, namespace, level, log type. */
+  missPtr(): number
+  missCount(): number
+  missClear(): void
+  streamsReset(): void
+  streamCount(): number
+  /** f32 per stream id (1-based; NaN = not decided). */
+  ratesPtr(): number
+  /** u32 per stream id; JS reads and zeroes them. */
+  seenPtr(): number
+  keptPtr(): number
+  /** f64 per stream id: content bytes. */
+  seenBytesPtr(): number
+  keptBytesPtr(): number
+
+  frameBegin(outPtr: number, indexPtr: number): void
+  /** Writes kept records as canonical NDJSON. Returns the next record not emitted. */
+  emit(
+    tablePtr: number,
+    from: number,
+    to: number,
+    ctxPtr: number,
+    outPtr: number,
+    outLimit: number,
+    indexPtr: number,
+    indexMax: number,
+  ): number
+  emitOut(): number
+  emitCount(): number
+  frameStreamsPtr(): number
+  frameStreamCount(): number
+  frameMinTs(): number
+  frameMaxTs(): number
+}

@@ -1,0 +1,153 @@
+// What one option alone can't tell: checks that need two options, or the file system.
+import { statSync } from 'node:fs'
+import { isIP } from 'node:net'
+import type { Config } from '../../protocol/config/schema.js'
+import { MillraceError, systemCode } from '../../protocol/errors.js'
+import { placeActors } from '../placement.js'
+import { formatBytes } from '../../protocol/config/values.js'
+
+interface Finding {
+  readonly path: readonly PropertyKey[]
+  readonly message: string
+}
+
+/** Expects absolute paths (see paths.ts). */
+export function crossCheck(config: Config): Finding[] {
+  return [
+    ...atLeastOne(config),
+    ...dataDir(config.node.data_dir),
+    ...Object.entries(config.sources).flatMap(([name, source]) =>
+      source.type === 'http' ? httpSource(name, source) : [],
+    ),
+    ...Object.entries(config.backends).flatMap(([name, backend]) => credentials(name, backend)),
+    ...Object.entries(config.backends).flatMap(([name, backend]) => retryBounds(name, backend.retry)),
+    ...listenTwice(config),
+    ...journalBounds(config),
+    ...placement(config),
+  ]
+}
+
+function atLeastOne(config: Config): Finding[] {
+  const found: Finding[] = []
+  if (Object.keys(config.sources).length === 0) {
+    found.push({
+      path: ['sources'],
+      message:
+        'sources: got none, expected at least one; add for example app: { type: file, include: [logs/*.log] }',
+    })
+  }
+  if (Object.keys(config.backends).length === 0) {
+    found.push({
+      path: ['backends'],
+      message:
+        'backends: got none, expected at least one; add for example es: { type: elasticsearch, url: http://127.0.0.1:9200 }',
+    })
+  }
+  return found
+}
+
+function dataDir(folder: string): Finding[] {
+  const finding = (problem: string): Finding[] => [
+    { path: ['node', 'data_dir'], message: `node.data_dir: ${folder} ${problem}` },
+  ]
+  try {
+    const stat = statSync(folder, { throwIfNoEntry: false })
+    // One that does not exist yet is made at the start.
+    return stat === undefined || stat.isDirectory()
+      ? []
+      : finding('is a file, expected a folder; name another place')
+  } catch (error) {
+    const code = systemCode(error) ?? String(error)
+    if (code === 'ENOTDIR') return finding('lies beneath a file; name another place')
+    return finding(`can not be looked at (${code}); change the permissions or name another place`)
+  }
+}
+
+/** Loopback by name or by number (127.0.0.0/8, ::1). */
+export function isLoopback(listen: string): boolean {
+  const host = listen.slice(0, listen.lastIndexOf(':')).replace(/^\[|\]$/g, '')
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
+}
+
+function httpSource(
+  name: string,
+  source: { readonly listen: string; readonly token_file?: string | undefined },
+): Finding[] {
+  if (source.token_file !== undefined || isLoopback(source.listen)) return []
+  const path = ['sources', name, 'listen']
+  return [
+    {
+      path,
+      message: `sources.${name}.listen: ${source.listen} is not loopback and there is no token_file, so anyone could push; add token_file, or listen on 127.0.0.1`,
+    },
+  ]
+}
+
+function credentials(name: string, backend: Config['backends'][string]): Finding[] {
+  if (backend.type === 'archive') return []
+  const at = (key: string, problem: string): Finding => ({
+    path: ['backends', name, key],
+    message: `backends.${name}.${key}: ${problem}`,
+  })
+  const found: Finding[] = []
+  const has = (key: string) => key in backend && (backend as Record<string, unknown>)[key] !== undefined
+  for (const key of ['password', 'api_key']) {
+    if (has(key) && has(`${key}_file`))
+      found.push(at(`${key}_file`, `${key} is set as well; keep one of them`))
+  }
+  const password = has('password') || has('password_file')
+  if (has('username') && !password)
+    found.push(at('username', 'there is no password; add password or password_file'))
+  if (password && !has('username'))
+    found.push(at(has('password') ? 'password' : 'password_file', 'there is no username; add it'))
+  const tokens = ['api_key', 'api_key_file', 'bearer_token_file'].filter(has)
+  if (password && tokens[0] !== undefined)
+    found.push(at(tokens[0], 'username and password are set as well; keep one way to sign in'))
+  const url = new URL(backend.url)
+  if (url.username !== '' || url.password !== '')
+    found.push(at('url', 'holds credentials; move them to username and password_file'))
+  return found
+}
+
+function retryBounds(name: string, retry: { readonly initial: number; readonly max: number }): Finding[] {
+  if (retry.initial <= retry.max) return []
+  const path = ['backends', name, 'retry', 'initial']
+  return [{ path, message: `backends.${name}.retry.initial: is longer than retry.max; make it shorter` }]
+}
+
+function listenTwice(config: Config): Finding[] {
+  const taken = new Map([[config.http.listen, 'http.listen']])
+  const found: Finding[] = []
+  for (const [name, source] of Object.entries(config.sources)) {
+    if (source.type !== 'http' || source.listen.endsWith(':0')) continue
+    const other = taken.get(source.listen)
+    const option = `sources.${name}.listen`
+    if (other === undefined) taken.set(source.listen, option)
+    else
+      found.push({
+        path: ['sources', name, 'listen'],
+        message: `${option}: ${source.listen} is also ${other}; choose another port`,
+      })
+  }
+  return found
+}
+
+function journalBounds({ journal }: Config): Finding[] {
+  if (journal.bytes_max >= journal.segment_bytes * 2) return []
+  const least = formatBytes(journal.segment_bytes * 2)
+  const message = `journal.bytes_max: got ${formatBytes(journal.bytes_max)}, expected at least two segments (${least}); raise it or lower journal.segment_bytes`
+  return [{ path: ['journal', 'bytes_max'], message }]
+}
+
+function placement(config: Config): Finding[] {
+  if (config.runtime.placement === undefined) return []
+  const sources = Object.keys(config.sources).map((name) => `source.${name}`)
+  const writers = Object.keys(config.backends).map((name) => `writer.${name}`)
+  try {
+    placeActors([...sources, 'parse', 'enrich', 'sample', 'journal', ...writers], config.runtime.placement, 1)
+    return []
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error
+    return [{ path: ['runtime', 'placement'], message: error.message }]
+  }
+}

@@ -1,0 +1,56 @@
+// Options that a file may already hold although this version does nothing with them: said, never silently ignored.
+
+interface Idle {
+  readonly path: readonly string[]
+  readonly because: string
+  /** Whether the written value would change anything. */
+  readonly matters: (value: unknown) => boolean
+}
+
+const IDLE: readonly Idle[] = [
+  { path: ['nats'], because: 'the node stands alone', matters: () => true },
+  {
+    path: ['buffer', 'mode'],
+    because: 'frames are buffered in the local journal',
+    matters: (value) => value === 'jetstream',
+  },
+  {
+    path: ['sampling', 'rules'],
+    because: 'no rule is evaluated',
+    matters: (value) => Array.isArray(value) && value.length > 0,
+  },
+  {
+    path: ['sampling', 'info', 'target_per_second'],
+    because: 'sampling does not follow the live traffic; set tiers.info or info.services',
+    matters: () => true,
+  },
+  {
+    path: ['sampling', 'info', 'floor'],
+    because: 'sampling does not follow the live traffic; set tiers.info or info.services',
+    matters: () => true,
+  },
+  {
+    path: ['audit'],
+    because: 'the backends are not compared',
+    matters: (value) => typeof value === 'object' && value !== null && Object.keys(value).length > 0,
+  },
+]
+
+/** Is the option at this path, or all that holds it, one of them? */
+export function hasNoEffect(path: readonly string[]): boolean {
+  return IDLE.some((idle) => idle.path.every((key, n) => path[n] === key))
+}
+
+/** The paths among them that the file (as parsed, before defaults) sets. */
+export function optionsWithoutEffect(
+  file: unknown,
+): { readonly path: readonly string[]; readonly message: string }[] {
+  return IDLE.flatMap(({ path, because, matters }) => {
+    const value = path.reduce<unknown>(
+      (at, key) => (at as Record<string, unknown> | null | undefined)?.[key],
+      file,
+    )
+    if (value === undefined || !matters(value)) return []
+    return [{ path, message: `${path.join('.')}: has no effect in this version: ${because}` }]
+  })
+}

@@ -1,0 +1,114 @@
+// Guards combinations of options that are each legal and together are not, and options that would silently do nothing.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { isLoopback } from '../../runtime/config/cross-checks.js'
+import { configText, parse, parse as parsed, problemsOf } from './config-text.js'
+
+const first = (text: string) => problemsOf(text).lines[0] ?? ''
+
+test('a pipeline without a source or without a backend is refused', () => {
+  const { lines } = problemsOf('sources: {}\nbackends: {}\n')
+  assert.match(lines[0] ?? '', /^1:1: sources: got none, expected at least one/)
+  assert.match(lines[1] ?? '', /^2:1: backends: got none/)
+})
+
+test('a data_dir that is a file is refused', () => {
+  assert.match(
+    first(configText({ extra: 'node: { data_dir: /etc/passwd }\n' })),
+    /node\.data_dir: \/etc\/passwd is a file, expected a folder/,
+  )
+  assert.match(first(configText({ extra: 'node: { data_dir: /etc/passwd/x }\n' })), /node\.data_dir/)
+})
+
+test('anyone could push: an http source beyond loopback without a token is refused', () => {
+  for (const listen of [
+    '0.0.0.0:7701',
+    '"[::]:7701"',
+    '10.0.0.1:7701',
+    'example.org:7701',
+    '127.0.0.1.evil.org:1',
+  ]) {
+    assert.match(
+      first(configText({ source: `type: http, listen: ${listen}` })),
+      /is not loopback and there is no token_file/,
+      listen,
+    )
+  }
+  assert.ok(parsed(configText({ source: 'type: http, listen: 0.0.0.0:7701, token_file: t' })))
+  for (const listen of ['127.0.0.1:1', '127.9.9.9:1', 'localhost:1', '[::1]:1'])
+    assert.ok(isLoopback(listen), listen)
+})
+
+test('two listeners on one address are refused', () => {
+  assert.match(
+    first(configText({ source: 'type: http, listen: 127.0.0.1:7700' })),
+    /127\.0\.0\.1:7700 is also http\.listen; choose another port/,
+  )
+})
+
+test('a placement that forgets, doubles or misnames an actor, or parts the scanner, is refused', () => {
+  const placed = (groups: string) => first(configText({ extra: `runtime: { placement: { ${groups} } }\n` }))
+  assert.match(placed('a: [source.*, parse, enrich, sample], b: [journal]'), /no group holds writer\.es/)
+  assert.match(
+    placed('a: [source.*, parse, enrich, sample, sampler], b: [journal, writer.*]'),
+    /names sampler, which is no actor/,
+  )
+  assert.match(
+    placed('a: [source.*, parse], b: [enrich, sample], c: [journal], d: [writer.*]'),
+    /share the scanner's memory/,
+  )
+  assert.match(
+    placed('a: [source.*, parse, enrich, sample], b: [journal, parse], c: [writer.*]'),
+    /parse is in the groups a and b/,
+  )
+  assert.ok(
+    parse(
+      configText({
+        extra:
+          'runtime: { placement: { a: [source.*, parse, enrich, sample], b: [journal], c: [writer.*] } }\n',
+      }),
+    ),
+  )
+})
+
+test('credentials that are doubled or halved are refused', () => {
+  const es = (options: string) =>
+    first(configText({ backend: `type: elasticsearch, url: http://x, ${options}` }))
+  assert.match(es('username: u, password: p, password_file: f'), /password_file: password is set as well/)
+  assert.match(es('username: u'), /there is no password/)
+  assert.match(es('password: p'), /there is no username/)
+  assert.match(es('api_key: k, username: u, password: p'), /keep one way to sign in/)
+  assert.match(first(configText({ backend: 'type: loki, url: "http://u:p@x"' })), /url: holds credentials/)
+})
+
+test('a journal that could not hold two segments is refused', () => {
+  assert.match(
+    first(configText({ extra: 'journal: { bytes_max: 100MiB }\n' })),
+    /got 100MiB, expected at least two segments \(128MiB\)/,
+  )
+})
+
+test('an option without effect in this version is said, with its place', () => {
+  const { warnings } = parse(
+    configText({
+      extra:
+        'nats: { servers: [nats://x] }\nbuffer: { mode: jetstream }\nsampling:\n  rules: [{ when: a }]\n  info: { target_per_second: 5 }\naudit: { after: 2m }\n',
+    }),
+  )
+  assert.deepEqual(
+    warnings.map((warning) =>
+      /m\.yaml:(\d+:\d+): (\S+): has no effect in this version/.exec(warning)?.slice(1, 3),
+    ),
+    [
+      ['5:1', 'nats'],
+      ['6:11', 'buffer.mode'],
+      ['8:3', 'sampling.rules'],
+      ['9:11', 'sampling.info.target_per_second'],
+      ['10:1', 'audit'],
+    ],
+  )
+  assert.deepEqual(
+    parse(configText({ extra: 'buffer: { mode: local }\nsampling: { rules: [] }\n' })).warnings,
+    [],
+  )
+})

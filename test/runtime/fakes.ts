@@ -1,0 +1,37 @@
+// A worker module with actors that count, for tests of the supervisor; the module that its pools run.
+import type { Actor, ActorContext } from '../../runtime/actor.js'
+import { MillraceError } from '../../protocol/errors.js'
+import { type GroupTask, hostGroup, type Registry } from '../../runtime/group-host.js'
+
+/** Asks `journal` for positions of what its options say, again and again, and passes the answers to the supervisor. */
+function asker(context: ActorContext): Actor {
+  let cancel = (): void => undefined
+  let asked = 0
+  return {
+    start() {
+      cancel = context.clock.every(5, () =>
+        context.send('journal', { type: 'positions_wanted', source: `${context.epoch}:${asked++}`, replyTo: context.name }),
+      )
+    },
+    stop: () => cancel(),
+    on: {
+      positions: (message) => context.send('supervisor', message),
+      drain: () => context.fail(new Error('told to fail')),
+    },
+  }
+}
+
+function answerer(context: ActorContext, options: { failAtStart?: string }): Actor {
+  return {
+    start() {
+      if (options.failAtStart !== undefined) throw new MillraceError(options.failAtStart, 'cannot start')
+    },
+    on: {
+      positions_wanted: ({ source, replyTo }) => context.send(replyTo, { type: 'positions', source, positions: [] }),
+    },
+  }
+}
+
+const registry: Registry = { asker, answerer }
+
+export default (task: GroupTask): Promise<void> => hostGroup(task, registry)

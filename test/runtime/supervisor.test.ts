@@ -1,0 +1,126 @@
+// Threads that die: the supervisor brings them back with whom they are linked, and gives up when it must.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import type { Message } from '../../protocol/messages.js'
+import { systemClock } from '../../runtime/clock.js'
+import { createLiveMemory } from '../../runtime/live-settings.js'
+import { createLogger } from '../../runtime/log.js'
+import { createArena } from '../../runtime/slots.js'
+import { createSupervisor, type Supervisor } from '../../runtime/supervisor.js'
+
+interface Watched {
+  readonly supervisor: Supervisor
+  /** Resolves with the next message from an actor that matches. */
+  next(matches: (message: Message) => boolean): Promise<Message>
+  readonly gaveUp: Promise<Error>
+  stop(): Promise<void>
+}
+
+function supervise(options: { restartsMax?: number; failAtStart?: string } = {}): Watched {
+  const waiting = new Set<(message: Message) => void>()
+  let giveUp: (error: Error) => void = () => undefined
+  const gaveUp = new Promise<Error>((resolve) => (giveUp = resolve))
+  const arena = createArena({ count: 4, rawBytesMax: 64, encodedBytesMax: 64 })
+  const supervisor = createSupervisor({
+    groups: [
+      { group: 'ingest', actors: ['sample'] },
+      { group: 'journal', actors: ['journal'] },
+      { group: 'writers', actors: ['writer.es'] },
+    ],
+    actors: [
+      { name: 'sample', kind: 'asker', options: {} },
+      { name: 'journal', kind: 'answerer', options: { failAtStart: options.failAtStart } },
+      { name: 'writer.es', kind: 'asker', options: {} },
+    ],
+    shared: {
+      node: { id: 'n', clusterId: 'c', dataDir: '' },
+      once: false,
+      arena,
+      live: createLiveMemory('{}'),
+      logLevel: 'silent',
+    },
+    workerFile: fileURLToPath(new URL('./fakes.js', import.meta.url)),
+    restarts: { max: options.restartsMax ?? 5, windowMs: 60_000 },
+    heapMegabytesMax: 128,
+    clock: systemClock,
+    random: () => 0,
+    log: createLogger('silent'),
+    onMessage(_, message) {
+      for (const look of waiting) look(message)
+    },
+    onMetrics: () => undefined,
+    onDown: () => undefined,
+    onGiveUp: giveUp,
+  })
+  return {
+    supervisor,
+    gaveUp,
+    next: (matches) =>
+      new Promise((resolve) => {
+        const look = (message: Message): void => {
+          if (!matches(message)) return
+          waiting.delete(look)
+          resolve(message)
+        }
+        waiting.add(look)
+      }),
+    stop: () => supervisor.stopGroups(['ingest', 'writers', 'journal'], 1000),
+  }
+}
+
+/** An answer that went from an asker of this epoch to the journal, back, and to the supervisor. */
+function fromEpoch(epoch: number): (message: Message) => boolean {
+  return (message) => message.type === 'positions' && message.source.startsWith(`${epoch}:`)
+}
+
+test('a thread that dies without a word comes back and its messages flow again', async (t) => {
+  const watched = supervise()
+  t.after(watched.stop)
+  await watched.supervisor.start()
+  await watched.next(fromEpoch(1))
+  watched.supervisor.kill('ingest')
+  await watched.next(fromEpoch(2))
+  const { ingest, journal, writers } = watched.supervisor.groups()
+  assert.deepEqual([ingest?.restarts, journal?.restarts, writers?.restarts], [1, 0, 0])
+})
+
+test("the journal's death restarts everyone who spoke with it", async (t) => {
+  const watched = supervise()
+  t.after(watched.stop)
+  await watched.supervisor.start()
+  await watched.next(fromEpoch(1))
+  watched.supervisor.kill('journal')
+  await watched.next(fromEpoch(2))
+  const restarts = Object.values(watched.supervisor.groups()).map((group) => group.restarts)
+  assert.deepEqual(restarts, [1, 1, 1])
+})
+
+test('an actor that fails takes only its own group down', async (t) => {
+  const watched = supervise()
+  t.after(watched.stop)
+  await watched.supervisor.start()
+  await watched.next(fromEpoch(1))
+  watched.supervisor.send('writer.es', { type: 'drain' })
+  await watched.next(fromEpoch(2))
+  assert.equal(watched.supervisor.groups().writers?.restarts, 1)
+  assert.equal(watched.supervisor.groups().ingest?.restarts, 0)
+})
+
+test('more crashes than allowed in the window end the node with a reason', async (t) => {
+  const watched = supervise({ restartsMax: 1 })
+  t.after(watched.stop)
+  await watched.supervisor.start()
+  watched.supervisor.kill('writers')
+  await watched.next(fromEpoch(2))
+  watched.supervisor.kill('writers')
+  assert.match((await watched.gaveUp).message, /writers went down .* more than 1 restarts in 60 s/)
+})
+
+test('a fault that only the operator can mend is not tried again and again', async (t) => {
+  const watched = supervise({ failAtStart: 'http.port_in_use' })
+  t.after(watched.stop)
+  void watched.supervisor.start()
+  assert.match((await watched.gaveUp).message, /cannot start/)
+  assert.equal(watched.supervisor.groups().journal?.restarts, 0)
+})
