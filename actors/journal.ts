@@ -77,7 +77,7 @@ export function journal(context: ActorContext, options: JournalActorOptions): Ac
   function settle(): void {
     if (opened === undefined) return
     const { feeds, commits, keeper, wal } = opened
-    hot.sweep(feeds.waitFor)
+    hot.sweep((seq) => feeds.waitFor(seq))
     if (feeds.takeMoved()) keeper.touch()
     if (!inputEnded || saidIdle || !commits.idle() || feeds.passed() < wal.tailSeq()) return
     saidIdle = true
@@ -100,7 +100,7 @@ export function journal(context: ActorContext, options: JournalActorOptions): Ac
       wal,
       clock,
       done: feeds.done,
-      passed: feeds.passed,
+      passed: () => feeds.passed(),
       trimmed: () => commits.roomChanged(),
       failed,
     })
@@ -120,8 +120,8 @@ export function journal(context: ActorContext, options: JournalActorOptions): Ac
       bytesMax: settings.bytes_max,
       committed,
       makeRoom: () => makeRoom(room),
-      blocked: report.blocked,
-      failed: context.fail,
+      blocked: (on) => report.blocked(on),
+      failed: (error) => context.fail(error),
     })
     await feeds.dropStrangers()
     opened = { wal, lock, commits, keeper, feeds }

@@ -27,7 +27,7 @@ export function inspectionText(found: Inspection): string {
       ['segment', 'seqs', 'frames', 'records', 'bytes'],
       ...found.segments.map(({ name, firstSeq, endSeq, frames, records, bytes }) => [
         name,
-        `${firstSeq}..${endSeq - 1}`,
+        endSeq > firstSeq ? `${firstSeq}..${endSeq - 1}` : 'none',
         whole(frames),
         whole(records),
         whole(bytes),

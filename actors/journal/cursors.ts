@@ -75,7 +75,7 @@ export function createCursorKeeper(options: CursorKeeperOptions): CursorKeeper {
       stopped = true
       cancelTimer?.()
       await saving
-      await save().catch(options.failed)
+      await save().catch((error: unknown) => options.failed(error))
     },
   }
 }

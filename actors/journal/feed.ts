@@ -143,6 +143,7 @@ export function createFeed(options: FeedOptions): Feed {
     if (memory !== undefined) {
       const { slot, rawBytes, encodedBytes, records } = memory
       if (!hasCredit(rawBytes)) return false
+      to.lanes[lane].rest()
       deliver(to, lane, seq, rawBytes, records, { slot, encodedBytes })
       return true
     }
@@ -162,6 +163,7 @@ export function createFeed(options: FeedOptions): Feed {
     gapNext = nextOpen(Math.max(gapNext, options.oldest()), gapEnd)
     const live = liveNext < options.tail()
     const gap = gapNext < gapEnd
+    if (!gap) to.lanes.backfill.rest()
     const backfillTurn = gap && (!live || liveInRow >= BACKFILL_SHARE - 1)
     if (backfillTurn) {
       if (to.bucket.open()) {
@@ -232,7 +234,11 @@ export function createFeed(options: FeedOptions): Feed {
       }
       pump()
     },
-    outage: () => void (paused = true),
+    outage() {
+      paused = true
+      session?.lanes.live.rest()
+      session?.lanes.backfill.rest()
+    },
     recovered() {
       if (!paused) return
       paused = false

@@ -41,9 +41,13 @@ export async function openFolder(
   } catch (cause) {
     throw unusable(dataDir, cause)
   }
-  const lock = await lockFolder({ folder, dataDir, clock: context.clock, epoch: context.epoch }).catch(
-    rethrow(dataDir),
-  )
+  const lock = await lockFolder({
+    folder,
+    dataDir,
+    clock: context.clock,
+    epoch: context.epoch,
+    lost: () => context.fail(lockLost(dataDir)),
+  }).catch(rethrow(dataDir))
   try {
     const wal = await openWal({
       folder,
@@ -65,6 +69,11 @@ function rethrow(dataDir: string): (cause: unknown) => never {
   return (cause) => {
     throw cause instanceof MillraceError ? cause : unusable(dataDir, cause)
   }
+}
+
+function lockLost(dataDir: string): MillraceError {
+  const text = `data_dir ${dataDir}: the lock was taken over by another process or deleted while this one ran; writing stops`
+  return new MillraceError('journal.lock_lost', text)
 }
 
 function unusable(dataDir: string, cause: unknown): MillraceError {

@@ -24,7 +24,8 @@ export interface Lane {
   take(seq: number): DiskFrame | undefined
   /** The frame in hand was delivered. */
   drop(): void
-  busy(): boolean
+  /** Not needed for now: closes the file, which may be a deleted segment that still takes up the disk. */
+  rest(): void
   close(): Promise<void>
 }
 
@@ -60,7 +61,9 @@ export function createLane(reader: FrameReader, events: LaneEvents): Lane {
       return undefined
     },
     drop: () => void (inHand = undefined),
-    busy: () => reading !== undefined,
+    rest() {
+      if (reading === undefined && !closed) reader.close().catch((error: unknown) => events.failed(error))
+    },
     async close() {
       closed = true
       await reading

@@ -12,7 +12,8 @@ export interface RoomOptions {
 }
 
 /** Gives the oldest closed segment up, for the backends that had not got all of it. */
-async function dropOldest({ wal, feeds, done, givenUp }: RoomOptions): Promise<void> {
+async function dropOldest(options: RoomOptions): Promise<void> {
+  const { wal, feeds, done } = options
   const range = wal.oldestClosed()
   if (range === undefined) return
   const records = await wal.countRecords(range)
@@ -21,7 +22,7 @@ async function dropOldest({ wal, feeds, done, givenUp }: RoomOptions): Promise<v
     const seqs = feed.undelivered(range[0], range[1])
     for (const seq of seqs) done.get(backend)?.add(seq)
     const lost = seqs.reduce((sum, seq) => sum + (records.get(seq) ?? 0), 0)
-    if (lost > 0) givenUp(backend, seqs.length, lost)
+    if (lost > 0) options.givenUp(backend, seqs.length, lost)
   }
   await wal.trim(range[1])
 }

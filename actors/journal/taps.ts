@@ -73,7 +73,7 @@ export function createTaps(clock: Clock, send: (id: number, ndjson: string) => v
     offer(ndjson) {
       refill()
       // A copy out of shared memory first: text decoders refuse it.
-      const lines = Buffer.from(new Uint8Array(ndjson)).toString('utf8').split('\n')
+      const lines = Buffer.from(new Uint8Array(ndjson).buffer).toString('utf8').split('\n')
       for (const [id, tap] of taps) show(id, tap, lines)
     },
   }

@@ -10,6 +10,8 @@ export interface OriginState {
   readonly format: number
   readonly start: RegExp | undefined
   carries: Carries
+  /** The log's file before, whose open pieces this one takes over with its first slab. */
+  takesFrom: OriginState | undefined
   /** Monotonic ms at which the open groups last grew; they end after the origin's wait. */
   grewAtMs: number
   /** Position after the last line seen; where a timed-out group's record ends. */
@@ -25,6 +27,7 @@ export function originState(origin: Origin, carries: Carries = NO_CARRY): Origin
     format: origin.format === 'cri' ? FORMAT_CRI : FORMAT_LINES,
     start: origin.multiline === undefined ? undefined : new RegExp(origin.multiline.start),
     carries,
+    takesFrom: undefined,
     grewAtMs: 0,
     offset: 0,
     special: origin.multiline !== undefined || (origin.content !== 'auto' && origin.content !== 'json'),

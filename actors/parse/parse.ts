@@ -37,6 +37,7 @@ export function parse(context: ActorContext, options: ParseOptions): Actor {
   function onSlab(slab: SlabMessage): void {
     const state = origins.get(slab.origin)
     if (state === undefined) throw new Error(`slab of unknown origin ${slab.origin}`)
+    if (state.takesFrom !== undefined) takeOver(state, state.takesFrom, slab.offset)
     const begin = locate(slab.bytes)
     const end = begin + slab.bytes.length
     let records = 0
@@ -83,15 +84,25 @@ export function parse(context: ActorContext, options: ParseOptions): Actor {
       const state = originState(origin, message.carry?.map(openCarry) ?? before?.carries)
       state.grewAtMs = context.clock.monotonic()
       origins.set(origin.id, state)
+      state.takesFrom = before
       context.send('enrich', message)
-      if (before !== undefined) handOver(before)
     } else {
       known.origin = origin
       context.send('enrich', message)
     }
   }
 
-  /** The next file holds the open pieces now; the one before is closed. */
+  /**
+   * The next file's position holds the open pieces now, and the one before is closed. In this order, and before anything of the
+   * slab is emitted: a crash in between finds the pieces in both, and the next file's own count.
+   */
+  function takeOver(state: OriginState, before: OriginState, offset: number): void {
+    state.takesFrom = undefined
+    out.position(state, { endOffset: offset })
+    if (lingering.get(before.origin.joinKey ?? '') === before) handOver(before)
+  }
+
+  /** An origin that lingered is closed without its open pieces. */
   function handOver(before: OriginState): void {
     before.carries = NO_CARRY
     out.position(before, { endOffset: before.offset })

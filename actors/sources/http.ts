@@ -25,7 +25,10 @@ const HEADER_BYTES_MAX = 16 * 1024
 const BODIES_MAX = 4
 
 /** Throws `http.token_required` or `http.token_file` at once; `start` rejects with `http.port_in_use` or `http.listen`. */
-export function httpSource(context: ActorContext, { name, options, records, onListening }: HttpSource): Actor {
+export function httpSource(
+  context: ActorContext,
+  { name, options, records, onListening }: HttpSource,
+): Actor {
   const { metrics } = context
   const { host, port } = listenAddress(options.listen)
   const isAllowed = tokenCheck(name, options.listen, options.token_file)
@@ -126,7 +129,9 @@ function listen(server: Server, host: string, port: number, name: string, text: 
   return new Promise((resolve, reject) => {
     server.once('error', (cause) => {
       const inUse = systemCode(cause) === 'EADDRINUSE'
-      const problem = inUse ? 'is in use by another process; choose another port' : `cannot be listened on (${cause.message})`
+      const problem = inUse
+        ? 'is in use by another process; choose another port'
+        : `cannot be listened on (${cause.message})`
       const code = inUse ? 'http.port_in_use' : 'http.listen'
       reject(new MillraceError(code, `sources.${name}.listen: ${text} ${problem}`, { cause }))
     })

@@ -44,7 +44,8 @@ export function kubernetesSource(context: ActorContext, source: KubernetesSource
     if (!isContainerLog(log)) throw new TypeError(`${log.livePath} is not a container log`)
     const { pod, containerName } = log
     const known = labels.of(pod.podUid)
-    const allowed = known === undefined ? [] : options.labels_allow.filter((label) => known[label] !== undefined)
+    const allowed =
+      known === undefined ? [] : options.labels_allow.filter((label) => known[label] !== undefined)
     return {
       format: 'cri',
       content: 'auto',

@@ -31,7 +31,10 @@ export function stdinSource(context: ActorContext, { name, options, records, fd 
     const stated = statedFields(options.fields)
     const trusted = { node_name: context.node.id, ...stated.trusted }
     const format = { ...lineFormat(options.format), ...multilineOf(options.multiline) }
-    context.send('parse', { type: 'origin', origin: { id: origin, source: name, ...format, ...stated, trusted } })
+    context.send('parse', {
+      type: 'origin',
+      origin: { id: origin, source: name, ...format, ...stated, trusted },
+    })
     context.send('supervisor', { type: 'status', actor: context.name, ready: true, detail: {} })
   }
 

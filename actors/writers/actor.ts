@@ -19,24 +19,22 @@ export interface WriterPlan {
   /** Name of the backend in the configuration. */
   readonly name: string
   readonly options: BackendOptions
+  /** How long `stop` waits for what is in flight. */
+  readonly stopWaitMs?: number
 }
 
 /** The module's own data, and its rounding. */
 const KERNEL_OWN_BYTES = 5 * 1024 * 1024
-/** What is in flight when the node stops may end for so long; the supervisor's own bound is longer. */
+/** What is in flight when the node stops may take so long to end; the supervisor's own bound is longer. */
 const STOP_WAIT_MS = 3000
-/** A writer that owes nothing and hears nothing subscribes again: the journal may have been restarted and know nobody. */
-const RESUBSCRIBE_MS = 5000
 
 /** Writes to `journal`: subscribe, taken, done, outage, recovered; to `supervisor`: status. */
-export function writerActor(context: ActorContext, { name, options }: WriterPlan): Actor {
+export function writerActor(context: ActorContext, { name, options, stopWaitMs = STOP_WAIT_MS }: WriterPlan): Actor {
   const { clock, log, metrics } = context
   const kernel = createKernel({ memoryBytes: KERNEL_OWN_BYTES + frameCodecBytes() + kernelBytesOf(options) })
   const codec = createFrameCodec(kernel)
   const opening = new AbortController()
-  let opened = false
   let draining = false
-  let heardMs = clock.monotonic()
   let cancelFlush: (() => void) | undefined
   let flushAtMs = EVERYTHING
   const timers: (() => void)[] = []
@@ -110,7 +108,6 @@ export function writerActor(context: ActorContext, { name, options }: WriterPlan
       try {
         await backend.open(AbortSignal.any([opening.signal, AbortSignal.timeout(options.timeout)]))
         if (opening.signal.aborted) return
-        opened = true
         health.openFailed(undefined)
         subscribe()
         return
@@ -125,14 +122,11 @@ export function writerActor(context: ActorContext, { name, options }: WriterPlan
   }
 
   function subscribe(): void {
-    heardMs = clock.monotonic()
     const { memory_bytes: creditBytes, backfill_bytes_per_second: backfillBytesPerSecond } = options
     context.send('journal', { type: 'subscribe', writer: name, creditBytes, backfillBytesPerSecond })
   }
 
   function tick(): void {
-    const silent = clock.monotonic() - heardMs >= RESUBSCRIBE_MS
-    if (opened && silent && ledger.frames() === 0 && delivery.breaker() === 'closed') subscribe()
     health.report({
       breaker: delivery.breaker(),
       fault: delivery.fault(),
@@ -158,7 +152,6 @@ export function writerActor(context: ActorContext, { name, options }: WriterPlan
     },
     on: {
       frame(message) {
-        heardMs = clock.monotonic()
         intake.accept(message)
         if (message.slot !== undefined) context.send('journal', { type: 'taken', writer: name, seq: message.seq })
         work()
@@ -171,7 +164,7 @@ export function writerActor(context: ActorContext, { name, options }: WriterPlan
       for (const cancel of timers) cancel()
       cancelFlush?.()
       backend.flush(EVERYTHING)
-      await delivery.stop(STOP_WAIT_MS)
+      await delivery.stop(stopWaitMs)
       await burial.stop()
       await backend.close()
       // The last `done` leaves in a microtask.

@@ -5,6 +5,7 @@ import { systemCode } from '../../protocol/errors.js'
 import { mkdir } from 'node:fs/promises'
 import { type HourFile, openHourFile } from './archive/hour-file.js'
 import { encodeMember, MEMBER_FRAMES_MAX } from './archive/member.js'
+import { entryTimeMs } from './entry-time.js'
 import { deleteBefore } from './archive/retention.js'
 import { addPart, type Backend, type BackendContext, type Batch, failed, type LoadedFrame, type Result } from './writer.js'
 
@@ -137,7 +138,7 @@ function portionsOf({ header, rawPtr, indexPtr }: LoadedFrame, kernel: BackendCo
   const oneHour = Math.floor(header.minTsMs / HOUR_MS) === Math.floor(header.maxTsMs / HOUR_MS)
   for (let n = 0; n < header.count; n++) {
     const entry = indexPtr + n * INDEX_ENTRY_BYTES
-    const hourMs = oneHour ? hourOf(header.minTsMs) : hourOf(timeMs(kernel.view, entry))
+    const hourMs = oneHour ? hourOf(header.minTsMs) : hourOf(entryTimeMs(kernel.view, entry))
     const start = rawPtr + kernel.view.getUint32(entry + 8, true)
     const end = start + kernel.view.getUint32(entry + 12, true) - 1
     const pieces = lines.get(hourMs) ?? []
@@ -148,7 +149,3 @@ function portionsOf({ header, rawPtr, indexPtr }: LoadedFrame, kernel: BackendCo
 }
 
 const hourOf = (ms: number): number => Math.floor(ms / HOUR_MS) * HOUR_MS
-
-function timeMs(view: DataView, entry: number): number {
-  return Number(view.getBigInt64(entry, true)) / 1e6
-}

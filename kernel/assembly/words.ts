@@ -1,63 +1,68 @@
 // Level words and numbers: which of TRACE 1 … FATAL 6 a text means.
-
-const L_TRC: u64 = 0x637274
-const L_DBG: u64 = 0x676264
-const L_LOG: u64 = 0x676f6c
-const L_WRN: u64 = 0x6e7277
-const L_ERR: u64 = 0x727265
-const L_INFO: u64 = 0x6f666e69
-const L_WARN: u64 = 0x6e726177
-const L_EROR: u64 = 0x726f7265
-const L_CRIT: u64 = 0x74697263
-const L_TRACE: u64 = 0x6563617274
-const L_DEBUG: u64 = 0x6775626564
-const L_ERROR: u64 = 0x726f727265
-const L_FATAL: u64 = 0x6c61746166
-const L_ALERT: u64 = 0x7472656c61
-const L_EMERG: u64 = 0x6772656d65
-const L_PANIC: u64 = 0x63696e6170
-const L_NOTICE: u64 = 0x656369746f6e
-const L_SEVERE: u64 = 0x657265766573
-const L_DPANIC: u64 = 0x63696e617064
-const L_VERBOSE: u64 = 0x65736f62726576
-const L_WARNING: u64 = 0x676e696e726177
-/** The first eight bytes of the longer words, then their rests. */
-const L_CRITICAL: u64 = 0x6c61636974697263
-const L_EMERGENC: u64 = 0x636e656772656d65
-const L_INFORMAT: u64 = 0x74616d726f666e69
-const L_ION: u64 = 0x6e6f69
-const L_IONAL: u64 = 0x6c616e6f69
+import { hashWords, headWord, tailWord } from './hash'
 
 const LOWER: u64 = 0x2020202020202020
+/** Chosen so that the words differ in the top seven bits of their hashes. */
+const K: u64 = 0xe06c2467f9d07d97
+const ENTRY_SHIFT: usize = 5
+/** 128 entries of u64 head, u64 tail, u32 length, u32 level. A table, since comparisons one by one would be mispredicted. */
+const TABLE: usize = memory.data(4096, 64)
+const TEXT: usize = memory.data(32, 16)
 
 /** Longest level word: informational. */
 export const WORD_MAX: usize = 13
 
-function shortWord(word: u64): u32 {
-  if (word == L_INFO || word == L_LOG || word == L_NOTICE) return 3
-  if (word == L_ERROR || word == L_ERR || word == L_EROR) return 5
-  if (word == L_WARN || word == L_WARNING || word == L_WRN) return 4
-  if (word == L_DEBUG || word == L_DBG) return 2
-  if (word == L_TRACE || word == L_TRC || word == L_VERBOSE) return 1
-  if (word == L_FATAL || word == L_CRIT || word == L_PANIC || word == L_SEVERE) return 6
-  if (word == L_ALERT || word == L_EMERG || word == L_DPANIC) return 6
-  return 0
+function entryOf(head: u64, tail: u64, length: usize): usize {
+  return TABLE + ((<usize>((hashWords(head, tail, length) * K) >> 57)) << ENTRY_SHIFT)
 }
+
+function word(text: string, level: u32): void {
+  const length = <usize>text.length
+  for (let i: usize = 0; i < length; i++) store<u8>(TEXT + i, <u8>text.charCodeAt(<i32>i))
+  const head = headWord(TEXT, length)
+  const tail = tailWord(TEXT, length)
+  const entry = entryOf(head, tail, length)
+  store<u64>(entry, head)
+  store<u64>(entry, tail, 8)
+  store<u32>(entry, <u32>length, 16)
+  store<u32>(entry, level, 20)
+}
+
+word('trace', 1)
+word('trc', 1)
+word('verbose', 1)
+word('debug', 2)
+word('dbg', 2)
+word('info', 3)
+word('information', 3)
+word('informational', 3)
+word('notice', 3)
+word('log', 3)
+word('warn', 4)
+word('warning', 4)
+word('wrn', 4)
+word('error', 5)
+word('err', 5)
+word('eror', 5)
+word('fatal', 6)
+word('critical', 6)
+word('crit', 6)
+word('alert', 6)
+word('emerg', 6)
+word('emergency', 6)
+word('panic', 6)
+word('dpanic', 6)
+word('severe', 6)
 
 /** Level of a word of three to 13 letters in any case, 0 when it is none. Reads 16 bytes at `at`. */
 export function levelOfWord(at: usize, length: usize): u32 {
   if (length < 3 || length > WORD_MAX) return 0
-  const first = load<u64>(at) | LOWER
-  if (length < 8) {
-    const mask = ((<u64>1) << (<u64>length << 3)) - 1
-    return shortWord(first & mask)
-  }
-  const rest = load<u64>(at, 8) | LOWER
-  if (length == 8) return first == L_CRITICAL ? 6 : 0
-  if (length == 9) return first == L_EMERGENC && (rest & 0xff) == 121 ? 6 : 0
-  if (first != L_INFORMAT) return 0
-  if (length == 11) return (rest & 0xffffff) == L_ION ? 3 : 0
-  return length == 13 && (rest & 0xffffffffff) == L_IONAL ? 3 : 0
+  const bits = length < 8 ? LOWER >> ((8 - <u64>length) << 3) : LOWER
+  const head = headWord(at, length) | bits
+  const tail = length < 8 ? 0 : tailWord(at, length) | LOWER
+  const entry = entryOf(head, tail, length)
+  const different = (load<u64>(entry) ^ head) | (load<u64>(entry, 8) ^ tail) | <u64>(load<u32>(entry, 16) ^ <u32>length)
+  return different == 0 ? load<u32>(entry, 20) : 0
 }
 
 /** pino and bunyan count 10 to 69, syslog 0 to 7. */

@@ -25,6 +25,8 @@ export interface LockOptions {
   readonly clock: Clock
   /** Start of the owner within this process: a later one succeeds an earlier one that crashed without its process. */
   readonly epoch: number
+  /** Called once when another has taken the lock over (this process stood still for too long) or LOCK was deleted: stop writing. */
+  lost?(): void
 }
 
 export interface FolderLock {
@@ -109,11 +111,13 @@ async function succeed(options: LockOptions, own: string, dead: Identity): Promi
   return true
 }
 
-function hold(path: string, identity: Identity, clock: Clock): FolderLock {
-  const cancel = clock.every(HEARTBEAT_EVERY_MS, () => {
+function hold(path: string, identity: Identity, options: LockOptions): FolderLock {
+  const cancel = options.clock.every(HEARTBEAT_EVERY_MS, () => {
     const now = new Date()
     try {
-      utimesSync(path, now, now)
+      if (readIdentity(path)?.token === identity.token) return utimesSync(path, now, now)
+      cancel()
+      options.lost?.()
     } catch {
       // A full or failing disk says so where it matters, in appending; the pid still proves that we run.
     }
@@ -136,11 +140,11 @@ export async function lockFolder(options: LockOptions): Promise<FolderLock> {
   try {
     removeLeftovers(folder, clock.now())
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-      if (tryLink(own, path)) return hold(path, identity, clock)
+      if (tryLink(own, path)) return hold(path, identity, options)
       const holder = readIdentity(path)
       if (holder === undefined) continue
       if (await isAlive(holder, path, clock, epoch)) throw lockedError(options.dataDir, holder)
-      if (await succeed(options, own, holder)) return hold(path, identity, clock)
+      if (await succeed(options, own, holder)) return hold(path, identity, options)
     }
     throw new MillraceError(
       'journal.locked',

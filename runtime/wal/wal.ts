@@ -123,7 +123,7 @@ export async function openWal(given: WalOptions): Promise<Wal> {
     oldestSeq: () => segments[0]?.firstSeq ?? state.tailSeq,
     bytes: () => segments.reduce((sum, segment) => sum + segment.bytes, 0),
     segments: () => segments.length,
-    append: appender.append,
+    append: (frames) => appender.append(frames),
     positions: (source) => state.positions.of(source),
     reader: () => createReader(state, options),
     madeMs(seq) {
@@ -131,7 +131,7 @@ export async function openWal(given: WalOptions): Promise<Wal> {
       if (segment === undefined) return undefined
       return pointBefore(segment, seq)?.madeMs ?? (segment.madeMs > 0 ? segment.madeMs : undefined)
     },
-    seal: appender.seal,
+    seal: () => appender.seal(),
     trim: (seq) => (trimming = trimming.then(() => trim(seq))),
     oldestClosed() {
       const [oldest, next] = segments

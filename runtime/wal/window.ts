@@ -29,7 +29,8 @@ export function createWindow(file: WalFile, chunkBytes: number): Window {
   }
 
   async function fill(offset: number, wanted: number): Promise<void> {
-    if (buffer.length < wanted) buffer = new Uint8Array(Math.max(wanted, chunkBytes))
+    if (buffer.length < wanted)
+      buffer = new Uint8Array(Math.max(wanted, Math.min(chunkBytes, buffer.length * 2)))
     const into = buffer.subarray(0, wanted)
     start = offset
     length = 0

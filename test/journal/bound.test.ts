@@ -9,7 +9,6 @@ import { nodeFiles, type WalFiles } from '../../runtime/wal/files.js'
 import { tempFolder } from './folder.js'
 import { frame, position } from './frames.js'
 import { type JournalRun, run, until, writer } from './harness.js'
-import { settle } from './fake-clock.js'
 
 const numbered = (n: number) =>
   frame(`f${n}`, [`{"n":${n}}`, `{"pad":"${'x'.repeat(3000)}"}`], [position('a', n + 1)])
@@ -19,7 +18,7 @@ async function fill(journal: JournalRun, from: number, framesMax: number): Promi
   let committed = 0
   for (let n = from; n < from + framesMax; n++) {
     if (!journal.append(numbered(n))) break
-    await settle()
+    await journal.quiet()
     await until(() => journal.slots.free() > 0 || journal.take('status').some(({ ready }) => !ready))
     committed += journal.take('committed').reduce((sum, { frames }) => sum + frames, 0)
   }

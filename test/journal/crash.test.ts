@@ -102,7 +102,7 @@ test('a crash between any two operations loses nothing acknowledged and doubles 
   const operations = await operationsOf(batches)
   assert.ok(operations > 60, `${operations}`)
   for (let at = 0; at < operations; at++) {
-    for (let seed = 0; seed < 3; seed++) {
+    for (let seed = 0; seed < 2; seed++) {
       const what = `crash at ${at}, seed ${seed}`
       const random = seeded(at * 1000 + seed)
       const ledger = emptyLedger()

@@ -4,7 +4,6 @@ import { test } from 'node:test'
 import type { FrameMessage } from '../../protocol/messages.js'
 import { frame, position } from './frames.js'
 import { tempFolder } from './folder.js'
-import { settle } from './fake-clock.js'
 import { type JournalRun, run, until, writer } from './harness.js'
 
 const seqs = (frames: readonly { readonly seq: number }[]) => frames.map(({ seq }) => seq)
@@ -81,7 +80,7 @@ test('undone frames in flight never exceed the credit, except a single frame tha
   es.subscribe(10)
   const got: FrameMessage[] = []
   await until(() => (got.push(...es.frames()), got.length > 0))
-  await settle()
+  await journal.quiet()
   assert.deepEqual([...seqs(got), ...seqs(es.frames())], [1])
 })
 
@@ -127,7 +126,7 @@ test('after an outage live frames go on at the tail and the gap follows behind',
     return lanes.live?.length === 2
   })
   // The burst of one credit window is spent; after that one frame a second.
-  await settle()
+  await journal.quiet()
   for (let second = 0; second < 10; second++) {
     await journal.clock.advance(1000)
     for (const one of es.frames()) {
@@ -148,7 +147,7 @@ test('backfill keeps to its rate', async (t) => {
   for (let second = 0; second < 4; second++) {
     let frames = 0
     for (let turn = 0; turn < 10; turn++) {
-      await settle()
+      await journal.quiet()
       const got = es.frames()
       frames += got.length
       es.done(got)
@@ -157,7 +156,7 @@ test('backfill keeps to its rate', async (t) => {
     perSecond.push(frames)
   }
   assert.ok((perSecond[0] as number) <= 6, `burst of ${perSecond[0]}`)
-  for (const frames of perSecond.slice(1)) assert.ok(frames <= 3, `${perSecond}`)
+  for (const frames of perSecond.slice(1)) assert.ok(frames <= 3, perSecond.join())
   assert.ok(perSecond.reduce((sum, frames) => sum + frames) >= 9)
 })
 

@@ -18,7 +18,8 @@ export async function settle(turns = 30): Promise<void> {
   for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve))
 }
 
-export function createFakeClock(startMs = 1_000_000): FakeClock {
+/** `quiet` resolves when what a timer has set off is done: file operations take real time. */
+export function createFakeClock(startMs = 1_000_000, quiet: () => Promise<void> = settle): FakeClock {
   let nowMs = startMs
   const timers = new Set<Timer>()
   const add = (delayMs: number, everyMs: number | undefined, run: () => void) => {
@@ -41,10 +42,10 @@ export function createFakeClock(startMs = 1_000_000): FakeClock {
         if (next.everyMs === undefined) timers.delete(next)
         else next.dueMs += next.everyMs
         next.run()
-        await settle()
+        await quiet()
       }
       nowMs = endMs
-      await settle()
+      await quiet()
     },
   }
 }

@@ -30,6 +30,8 @@ export interface JournalRun {
   append(frame: TestFrame, epoch?: number): boolean
   /** Messages of one type since the last call that asked for this type and address. */
   take<T extends MessageType>(type: T, to?: string): MessageOf<T>[]
+  /** Resolves when no file operation is under way and nothing follows. */
+  quiet(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -38,21 +40,23 @@ export interface RunOptions {
   readonly writers?: readonly string[]
   readonly files?: WalFiles
   readonly arena?: SlotsArena
-  readonly clock?: FakeClock
   readonly epoch?: number
+  /** Runs while the journal is being opened. */
+  readonly early?: (actor: Actor) => void
 }
 
 export const ARENA = { count: 8, rawBytesMax: 32 * 1024, encodedBytesMax: 32 * 1024 }
 
 export async function run(test: TestContext, dataDir: string, options: RunOptions = {}): Promise<JournalRun> {
-  const clock = options.clock ?? createFakeClock()
+  const files = counted(options.files ?? nodeFiles)
+  const clock = createFakeClock(undefined, files.quiet)
   const slots = openSlots(options.arena ?? createArena(ARENA))
   const sent: Sent[] = []
   const failures: unknown[] = []
   const metrics = new Map<string, number>()
   const shared = new Map<string, unknown>([
     ['frame_checksum', checksum],
-    ['wal_files', options.files ?? nodeFiles],
+    ['wal_files', files],
   ])
   const keyOf = (name: MetricName, labels: Readonly<Record<string, string>> = {}) =>
     `${name}{${Object.values(labels).join()}}`
@@ -82,7 +86,9 @@ export async function run(test: TestContext, dataDir: string, options: RunOption
   }
   const settings = { ...journalSchema.parse({ commit_wait: 0 }), ...options.settings }
   const actor = journal(context, { journal: settings, writers: options.writers ?? ['es'] })
-  await actor.start?.()
+  const starting = actor.start?.()
+  options.early?.(actor)
+  await starting
   let stopped = false
   const started: JournalRun = {
     actor,
@@ -117,6 +123,7 @@ export async function run(test: TestContext, dataDir: string, options: RunOption
       }
       return taken
     },
+    quiet: files.quiet,
     async stop() {
       if (stopped) return
       stopped = true
@@ -125,6 +132,44 @@ export async function run(test: TestContext, dataDir: string, options: RunOption
   }
   test.after(() => started.stop())
   return started
+}
+
+/** The same files, and when none of their operations is under way. */
+function counted(files: WalFiles): WalFiles & { quiet(): Promise<void> } {
+  let pending = 0
+  async function count<T>(operation: Promise<T>): Promise<T> {
+    pending++
+    try {
+      return await operation
+    } finally {
+      pending--
+    }
+  }
+  async function quiet(): Promise<void> {
+    for (let calm = 0; calm < 10; calm++) {
+      await new Promise((resolve) => setImmediate(resolve))
+      if (pending > 0) calm = 0
+    }
+  }
+  return {
+    quiet,
+    async open(path, how) {
+      const file = await count(files.open(path, how))
+      return {
+        write: (parts, position) => count(file.write(parts, position)),
+        read: (into, position) => count(file.read(into, position)),
+        datasync: () => count(file.datasync()),
+        truncate: (bytes) => count(file.truncate(bytes)),
+        size: () => count(file.size()),
+        close: () => count(file.close()),
+      }
+    },
+    list: (folder) => count(files.list(folder)),
+    makeFolder: (folder) => count(files.makeFolder(folder)),
+    rename: (from, to) => count(files.rename(from, to)),
+    remove: (path) => count(files.remove(path)),
+    syncFolder: (folder) => count(files.syncFolder(folder)),
+  }
 }
 
 export interface TestWriter {
@@ -152,7 +197,7 @@ export function writer(of: JournalRun, name: string): TestWriter {
 
 /** Waits for real file operations, without guessing how long they take. */
 export async function until(condition: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 2000; turn++) {
+  for (let turn = 0; turn < 10_000; turn++) {
     if (condition()) return
     await settle(5)
     if (turn > 50) await new Promise((resolve) => setTimeout(resolve, 1))

@@ -131,3 +131,18 @@ test('a holder in another container is judged by its heartbeat', async (t) => {
   await clock.advance(5000)
   ;(await resting).release()
 })
+
+test('a node that has lost its lock while it stood still is told, and does not free the new one', async (t) => {
+  const folder = await tempFolder(t)
+  const clock = createFakeClock()
+  let lost = 0
+  const lock = await lockFolder({ folder, dataDir: '/data', clock, epoch: 1, lost: () => void lost++ })
+  await clock.advance(3000)
+  assert.equal(lost, 0)
+  const later = await take(folder, 2)
+  await clock.advance(3000)
+  assert.equal(lost, 1)
+  lock.release()
+  assert.deepEqual(await readdir(folder), ['LOCK'])
+  later.release()
+})

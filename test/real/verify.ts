@@ -22,11 +22,11 @@ export async function demandEqual(
 ): Promise<{ records: number }> {
   const total = [...expected.values()].reduce((sum, count) => sum + count, 0)
   const es = await heldByElasticsearch(scenario)
-  assert.deepEqual(sorted(es.counts), sorted(expected), 'counts by service and level in Elasticsearch')
+  assert.deepEqual(differences(es.counts, expected), [], 'counts by service and level in Elasticsearch')
   assert.equal(es.records.size, total, 'distinct records in Elasticsearch')
   assert.deepEqual(es.doubled, [], 'records twice in Elasticsearch')
   const loki = await heldByLoki(scenario, span)
-  assert.deepEqual(sorted(loki.counts), sorted(expected), 'counts by service and level in Loki')
+  assert.deepEqual(differences(loki.counts, expected), [], 'counts by service and level in Loki')
   assert.equal(loki.records.size, total, 'distinct records in Loki')
   assert.deepEqual(loki.doubled, [], 'records twice in Loki')
   for (const [seq, hash] of es.records)
@@ -99,8 +99,10 @@ function hash(text: string): number {
   return value >>> 0
 }
 
-function sorted(counts: ReadonlyMap<string, number>): [string, number][] {
-  return [...counts].toSorted(([a], [b]) => (a < b ? -1 : 1))
+/** `key: held, expected` wherever the two differ. */
+function differences(held: ReadonlyMap<string, number>, expected: ReadonlyMap<string, number>): string[] {
+  const keys = [...new Set([...held.keys(), ...expected.keys()])].toSorted()
+  return keys.filter((key) => held.get(key) !== expected.get(key)).map((key) => `${key}: ${held.get(key)}, ${expected.get(key)}`)
 }
 
 function post(body: unknown): RequestInit {

@@ -33,7 +33,11 @@ export interface Bench {
   actor(): Actor
 }
 
-export const RECORDS: RecordsOptions = { line_bytes_max: 256 * 1024, frame_bytes: 512 * 1024, batch_age_max: 500 }
+export const RECORDS: RecordsOptions = {
+  line_bytes_max: 256 * 1024,
+  frame_bytes: 512 * 1024,
+  batch_age_max: 500,
+}
 
 export interface BenchOptions {
   readonly name?: string
@@ -67,8 +71,13 @@ export function createBench(options: BenchOptions = {}): Bench {
       const text = Buffer.from(message.bytes).toString('utf8')
       const slab = { ...message, bytes: message.bytes.slice(), text, path: origin.file?.path ?? '' }
       slabs.push(slab)
-      story.push(`slab ${slab.path.split('/').at(-1)} ${message.offset}-${message.endOffset}${message.last ? ' last' : ''}${message.cut ? ' cut' : ''}`)
-      const grown = message.identity && origin.file ? { ...origin, file: { ...origin.file, identity: message.identity } } : origin
+      story.push(
+        `slab ${slab.path.split('/').at(-1)} ${message.offset}-${message.endOffset}${message.last ? ' last' : ''}${message.cut ? ' cut' : ''}`,
+      )
+      const grown =
+        message.identity && origin.file
+          ? { ...origin, file: { ...origin.file, identity: message.identity } }
+          : origin
       origins.set(message.origin, grown)
       keep(grown, message.endOffset)
       options.onSlab?.(slab)
@@ -86,7 +95,14 @@ export function createBench(options: BenchOptions = {}): Bench {
     if (origin.file === undefined) return
     const { key, path, identity } = origin.file
     const before = committed.get(key)
-    committed.set(key, { kind: 'file', source: origin.source, key, path, identity, offset: Math.max(offset, before?.offset ?? 0) })
+    committed.set(key, {
+      kind: 'file',
+      source: origin.source,
+      key,
+      path,
+      identity,
+      offset: Math.max(offset, before?.offset ?? 0),
+    })
   }
 
   const name = options.name ?? 'app'
@@ -142,7 +158,8 @@ export function createBench(options: BenchOptions = {}): Bench {
       const endMs = performance.now() + withinMs
       while (!condition()) {
         if (failure !== undefined) throw failure
-        if (performance.now() > endMs) throw new Error(`not within ${withinMs} ms: ${what}\n${story.join('\n')}`)
+        if (performance.now() > endMs)
+          throw new Error(`not within ${withinMs} ms: ${what}\n${story.join('\n')}`)
         await new Promise((resolve) => setTimeout(resolve, 2))
       }
     },

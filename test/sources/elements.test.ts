@@ -6,13 +6,26 @@ import { elementsToLines } from '../../actors/sources/http/elements.js'
 
 test('every element of any JSON array is one line with the same value', () => {
   fc.assert(
-    fc.property(fc.array(fc.jsonValue(), { maxLength: 8 }), fc.constantFrom(0, 1, '\t', '\r\n '), (values, space) => {
-      const text = JSON.stringify(values, null, space).replaceAll('\n', typeof space === 'string' ? space : '\n')
-      const body = Buffer.from(text)
-      assert.equal(elementsToLines(body), undefined, text)
-      const lines = body.toString().split('\n').filter((line) => line.trim() !== '')
-      assert.deepEqual(lines.map((line) => JSON.parse(line)), JSON.parse(text))
-    }),
+    fc.property(
+      fc.array(fc.jsonValue(), { maxLength: 8 }),
+      fc.constantFrom(0, 1, '\t', '\r\n '),
+      (values, space) => {
+        const text = JSON.stringify(values, null, space).replaceAll(
+          '\n',
+          typeof space === 'string' ? space : '\n',
+        )
+        const body = Buffer.from(text)
+        assert.equal(elementsToLines(body), undefined, text)
+        const lines = body
+          .toString()
+          .split('\n')
+          .filter((line) => line.trim() !== '')
+        assert.deepEqual(
+          lines.map((line) => JSON.parse(line)),
+          JSON.parse(text),
+        )
+      },
+    ),
   )
 })
 

@@ -1,6 +1,14 @@
 // Plain files through logrotate's ways, copytruncate, downtimes and globs: every line once, in order.
 import assert from 'node:assert/strict'
-import { copyFileSync, linkSync, mkdirSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  linkSync,
+  mkdirSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { afterEach, beforeEach, test } from 'node:test'
 import fc from 'fast-check'
 import { fileSource } from '../../actors/sources/file.js'
@@ -21,7 +29,11 @@ afterEach(async () => {
   folder.remove()
 })
 
-async function source(options: Record<string, unknown> = {}, positions?: readonly FilePosition[], bench: BenchOptions = {}) {
+async function source(
+  options: Record<string, unknown> = {},
+  positions?: readonly FilePosition[],
+  bench: BenchOptions = {},
+) {
   const made = createBench({ name: 'app', ...bench })
   benches.push(made)
   const quick = { poll: 10, rescan: 20, line_wait_max: 150 }
@@ -30,7 +42,8 @@ async function source(options: Record<string, unknown> = {}, positions?: readonl
   return made
 }
 
-const has = (bench: Bench, count: number) => bench.until(() => bench.lines().length >= count, `${count} lines`)
+const has = (bench: Bench, count: number) =>
+  bench.until(() => bench.lines().length >= count, `${count} lines`)
 const ended = (bench: Bench) =>
   bench.until(() => bench.other.some((message) => message.type === 'end_of_input'), 'the end')
 const lines = (...numbers: number[]): string => numbers.map((n) => `line ${n}\n`).join('')
@@ -39,8 +52,17 @@ const numbers = (bench: Bench): number[] => bench.lines().map((line) => Number(l
 
 test('what the operator states is split: place and pod win, the service fills a gap', async () => {
   folder.write('a.log', lines(1))
-  const fields = { service_name: 'cart', namespace: 'shop', log_type: 'audit', labels: { env: 'prod' } } as const
-  const bench = await source({ fields, format: 'logfmt', multiline: { start: '^\\S', wait: 1000, lines_max: 50 } })
+  const fields = {
+    service_name: 'cart',
+    namespace: 'shop',
+    log_type: 'audit',
+    labels: { env: 'prod' },
+  } as const
+  const bench = await source({
+    fields,
+    format: 'logfmt',
+    multiline: { start: '^\\S', wait: 1000, lines_max: 50 },
+  })
   await has(bench, 1)
   const origin = bench.announced[0]?.origin
   assert.deepEqual(origin?.trusted, { node_name: 'node-1', namespace: 'shop' })
@@ -70,7 +92,10 @@ test('copytruncate: a file shorter than its offset is read from its beginning, a
   await has(bench, 51)
   assert.equal(bench.metric('files_truncated_total', { source: 'app' }), 1)
   assert.equal(bench.slabs.at(-1)?.offset, 0)
-  assert.deepEqual(bench.closed.map(({ done }) => done), [true])
+  assert.deepEqual(
+    bench.closed.map(({ done }) => done),
+    [true],
+  )
 })
 
 test('copytruncate that grew beyond the offset between two looks is seen by its beginning', async () => {
@@ -224,7 +249,10 @@ test('busy files do not starve a quiet one', async () => {
 
 test('however lines are written and wherever it is stopped, every line comes once and in order', async () => {
   const step = fc.oneof(
-    { weight: 5, arbitrary: fc.record({ do: fc.constant('append' as const), count: fc.integer({ min: 1, max: 40 }) }) },
+    {
+      weight: 5,
+      arbitrary: fc.record({ do: fc.constant('append' as const), count: fc.integer({ min: 1, max: 40 }) }),
+    },
     { weight: 2, arbitrary: fc.record({ do: fc.constant('rotate' as const), count: fc.constant(0) }) },
     { weight: 2, arbitrary: fc.record({ do: fc.constant('restart' as const), count: fc.constant(0) }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant('gzip' as const), count: fc.constant(0) }) },

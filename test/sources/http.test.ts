@@ -65,7 +65,11 @@ function push(
       response.on('data', (chunk: Buffer) => chunks.push(chunk))
       response.on('end', () => {
         const text = Buffer.concat(chunks).toString()
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: JSON.parse(text || '{}') })
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: response.headers,
+          body: JSON.parse(text || '{}'),
+        })
       })
     })
     call.on('error', reject)
@@ -108,7 +112,11 @@ test('a JSON array becomes a line an element, one object one line', async () => 
   const { bench, push: send } = await source()
   const array = '[ {"a":[1,{"b":"]\\"},{"}]} ,\n{"c":\n 2}, "text", 12 ]\n'
   assert.deepEqual((await send(array, json)).body, { records: 4 })
-  const lines = bench.slabs.map(({ text }) => text).join('').split('\n').map((line) => line.trim())
+  const lines = bench.slabs
+    .map(({ text }) => text)
+    .join('')
+    .split('\n')
+    .map((line) => line.trim())
   assert.deepEqual(lines, ['{"a":[1,{"b":"]\\"},{"}]}', '{"c":  2}', '"text"', '12', ''])
   assert.deepEqual((await send('{\n "one": 1\n}\n', json)).body, { records: 1 })
   assert.deepEqual((await send('[]', json)).body, { records: 0 })
@@ -150,7 +158,10 @@ test('a large body goes in several slabs, and only the last asks for the answer'
   const line = `{"text":"${'x'.repeat(500)}"}\n`
   assert.deepEqual((await send(line.repeat(5000))).body, { records: 5000 })
   assert.ok(bench.slabs.length > 3)
-  assert.deepEqual(bench.slabs.map(({ token }) => token !== undefined).lastIndexOf(false), bench.slabs.length - 2)
+  assert.deepEqual(
+    bench.slabs.map(({ token }) => token !== undefined).lastIndexOf(false),
+    bench.slabs.length - 2,
+  )
   assert.equal(bench.slabs.map(({ text }) => text).join(''), line.repeat(5000))
   let at = 0
   for (const slab of bench.slabs) {
@@ -162,7 +173,14 @@ test('a large body goes in several slabs, and only the last asks for the answer'
 test('a line longer than a slab is cut', async () => {
   const { bench, push: send } = await source()
   assert.deepEqual((await send(`a\n${'x'.repeat(600_000)}\nb\n`)).body, { records: 3 })
-  assert.deepEqual(bench.slabs.map(({ cut, bytes }) => [cut === true, bytes.length]), [[false, 2], [true, 1000], [false, 2]])
+  assert.deepEqual(
+    bench.slabs.map(({ cut, bytes }) => [cut === true, bytes.length]),
+    [
+      [false, 2],
+      [true, 1000],
+      [false, 2],
+    ],
+  )
 })
 
 test('a full journal is answered 429 with Retry-After, and what was begun waits', async () => {
@@ -212,10 +230,16 @@ test('an address that others reach is refused without a token, and the error nam
   const options = { ...schema.parse({ type: 'http', listen: '0.0.0.0:7701' }) }
   assert.throws(
     () => httpSource(bench.context, { name: 'push', options, records: RECORDS }),
-    (error: Error & { code?: string }) => error.code === 'http.token_required' && /token_file/.test(error.message),
+    (error: Error & { code?: string }) =>
+      error.code === 'http.token_required' && /token_file/.test(error.message),
   )
   assert.throws(
-    () => httpSource(bench.context, { name: 'push', options: { ...options, token_file: '/nowhere/token' }, records: RECORDS }),
+    () =>
+      httpSource(bench.context, {
+        name: 'push',
+        options: { ...options, token_file: '/nowhere/token' },
+        records: RECORDS,
+      }),
     (error: Error & { code?: string }) => error.code === 'http.token_file',
   )
 })
@@ -229,7 +253,8 @@ test('a port in use is named with its option', async () => {
     await assert.rejects(
       source({ listen: `127.0.0.1:${port}` }),
       (error: Error & { code?: string }) =>
-        error.code === 'http.port_in_use' && error.message.startsWith(`sources.push.listen: 127.0.0.1:${port}`),
+        error.code === 'http.port_in_use' &&
+        error.message.startsWith(`sources.push.listen: 127.0.0.1:${port}`),
     )
   } finally {
     blocker.close()

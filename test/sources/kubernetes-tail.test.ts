@@ -22,18 +22,30 @@ afterEach(async () => {
   folder.remove()
 })
 
-async function source(options: Record<string, unknown> = {}, positions?: readonly FilePosition[], bench: BenchOptions = {}) {
+async function source(
+  options: Record<string, unknown> = {},
+  positions?: readonly FilePosition[],
+  bench: BenchOptions = {},
+) {
   const made = createBench({ name: 'pods', ...bench })
   benches.push(made)
   const quick = { poll: 10, rescan: 20, line_wait_max: 200 }
-  const parsed = { ...schema.parse({ type: 'kubernetes', path: folder.root, api: 'off' }), ...quick, ...options }
-  await made.start(kubernetesSource(made.context, { name: 'pods', options: parsed, records: RECORDS }), positions)
+  const parsed = {
+    ...schema.parse({ type: 'kubernetes', path: folder.root, api: 'off' }),
+    ...quick,
+    ...options,
+  }
+  await made.start(
+    kubernetesSource(made.context, { name: 'pods', options: parsed, records: RECORDS }),
+    positions,
+  )
   return made
 }
 
 const numbers = (bench: Bench): number[] => bench.lines().map((line) => Number(line.split(' ').at(-1)))
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n)
-const has = (bench: Bench, count: number) => bench.until(() => bench.lines().length >= count, `${count} lines`)
+const has = (bench: Bench, count: number) =>
+  bench.until(() => bench.lines().length >= count, `${count} lines`)
 
 test('the path says what the records may not: namespace, pod, container, node', async () => {
   folder.write(LOG, criLines(0, 3))
@@ -238,9 +250,20 @@ test('a record begun in a file that is gone is handed on, and ends when nothing 
   await before.stop()
   rmSync(folder.path(LOG))
   const carry: Carry[] = [
-    { stream: 'stdout', tsNs: '1', tsDigits: 9, lines: 1, bytes: Buffer.from('begun '), truncated: false, kind: 'partial' },
+    {
+      stream: 'stdout',
+      tsNs: '1',
+      tsDigits: 9,
+      lines: 1,
+      bytes: Buffer.from('begun '),
+      truncated: false,
+      kind: 'partial',
+    },
   ]
-  const bench = await source({}, before.positions().map((position) => ({ ...position, carry })))
+  const bench = await source(
+    {},
+    before.positions().map((position) => ({ ...position, carry })),
+  )
   await bench.until(() => bench.closed.length === 1, 'closed')
   assert.deepEqual(bench.announced[0]?.carry, carry)
   assert.equal(bench.slabs[0]?.last, true)
@@ -293,7 +316,10 @@ test('with read_from end what exists is skipped, and no record begins inside a l
   folder.write(`${LOG}.20261123-101111`, criLines(40, 5))
   folder.gzip(`${LOG}.20261123-101111`)
   const bench = await source({ read_from: 'end' })
-  await bench.until(() => bench.positions().filter(({ offset }) => offset > 0).length === 3, 'the positions are told')
+  await bench.until(
+    () => bench.positions().filter(({ offset }) => offset > 0).length === 3,
+    'the positions are told',
+  )
   folder.append(LOG, `ished 7\n${criLines(8, 2)}`)
   await has(bench, 2)
   assert.deepEqual(numbers(bench), [8, 9])

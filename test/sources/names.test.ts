@@ -23,8 +23,22 @@ test('the workload is taken out of the pod name, and nothing of a name that was 
 })
 
 test('a folder that the kubelet would not make is no pod', () => {
-  assert.deepEqual(parsePodFolder('shop_cart-0_0f1e-2d'), { namespace: 'shop', podName: 'cart-0', podUid: '0f1e-2d' })
-  for (const name of ['shop_cart', 'a_b_c_d', '.._b_c', 'a_.._c', 'a_b_', 'A_b_c', 'a_b..c_d', 'a_b/c_d', '_b_c']) {
+  assert.deepEqual(parsePodFolder('shop_cart-0_0f1e-2d'), {
+    namespace: 'shop',
+    podName: 'cart-0',
+    podUid: '0f1e-2d',
+  })
+  for (const name of [
+    'shop_cart',
+    'a_b_c_d',
+    '.._b_c',
+    'a_.._c',
+    'a_b_',
+    'A_b_c',
+    'a_b..c_d',
+    'a_b/c_d',
+    '_b_c',
+  ]) {
     assert.equal(parsePodFolder(name), undefined, name)
   }
   fc.assert(
@@ -37,7 +51,11 @@ test('a folder that the kubelet would not make is no pod', () => {
 
 test('only finished logs are logs', () => {
   assert.deepEqual(parseLogName('0.log'), { restart: '0', gz: false })
-  assert.deepEqual(parseLogName('12.log.20261123-101112.gz'), { restart: '12', rotatedAt: '20261123-101112', gz: true })
+  assert.deepEqual(parseLogName('12.log.20261123-101112.gz'), {
+    restart: '12',
+    rotatedAt: '20261123-101112',
+    gz: true,
+  })
   for (const name of ['0.log.tmp', '0.log.20261123-101112.tmp', 'x.log', '0.log.gz', '0.log.1']) {
     assert.equal(parseLogName(name), undefined, name)
   }
@@ -55,7 +73,10 @@ test('rotated names are read in every way that is in use, and ordered by age', (
   assert.deepEqual(bases('app.log'), [])
   assert.deepEqual(bases('app.log.bak'), [])
   const order = (...names: string[]): string[] =>
-    names.map((name) => ({ name, read: rotatedNames(name)[0] })).sort((a, b) => (a.read && b.read ? byAge(a.read, b.read) : 0)).map(({ name }) => name)
+    names
+      .map((name) => ({ name, read: rotatedNames(name)[0] }))
+      .sort((a, b) => (a.read && b.read ? byAge(a.read, b.read) : 0))
+      .map(({ name }) => name)
   assert.deepEqual(order('a.log.2', 'a.log.10', 'a.log.1'), ['a.log.10', 'a.log.2', 'a.log.1'])
   assert.deepEqual(order('a.log-20261124', 'a.log-20261123.gz'), ['a.log-20261123.gz', 'a.log-20261124'])
 })

@@ -47,7 +47,10 @@ async function apiServer(): Promise<ApiServer> {
       const half = Math.ceil(made.pods.length / 2)
       const isSecond = url.searchParams.get('continue') === 'half'
       const items = isSecond ? made.pods.slice(half) : made.pods.slice(0, half)
-      const metadata = { resourceVersion: '7', ...(isSecond || half === made.pods.length ? {} : { continue: 'half' }) }
+      const metadata = {
+        resourceVersion: '7',
+        ...(isSecond || half === made.pods.length ? {} : { continue: 'half' }),
+      }
       return void response.end(JSON.stringify({ metadata, items }))
     }
     response.flushHeaders()
@@ -58,7 +61,8 @@ async function apiServer(): Promise<ApiServer> {
     url: '',
     requests: [],
     pods: [],
-    event: (type, object) => open.forEach((response) => response.write(`${JSON.stringify({ type, object })}\n`)),
+    event: (type, object) =>
+      open.forEach((response) => response.write(`${JSON.stringify({ type, object })}\n`)),
     endWatches: () => open.forEach((response) => response.end()),
     watches: () => open.size,
   }
@@ -84,13 +88,19 @@ async function source(api: PodsApi | undefined, options: Record<string, unknown>
   const bench = createBench({ name: 'pods' })
   cleanups.push(() => bench.stop())
   const quick = { poll: 10, rescan: 20, labels_allow: ['env', 'tenant-id'], labels_wait: 2000 }
-  const parsed = { ...schema.parse({ type: 'kubernetes', path: folder.root }), ...quick, node_name: 'worker-7', ...options }
+  const parsed = {
+    ...schema.parse({ type: 'kubernetes', path: folder.root }),
+    ...quick,
+    node_name: 'worker-7',
+    ...options,
+  }
   const made = { name: 'pods', options: parsed, records: RECORDS, ...(api === undefined ? {} : { api }) }
   await bench.start(kubernetesSource(bench.context, made))
   return bench
 }
 
-const has = (bench: Bench, count: number) => bench.until(() => bench.lines().length >= count, `${count} lines`)
+const has = (bench: Bench, count: number) =>
+  bench.until(() => bench.lines().length >= count, `${count} lines`)
 
 test('labels that are allowed go with the first record, and name the service', async () => {
   const server = await apiServer()
@@ -111,7 +121,10 @@ test('a pod that the API learns of later: its records wait for the labels', asyn
   assert.equal(bench.slabs.length, 0)
   server.event('ADDED', pod({ env: 'prod' }))
   await has(bench, 1)
-  assert.deepEqual(bench.announced.map(({ origin }) => origin.labels), [{ env: 'prod' }])
+  assert.deepEqual(
+    bench.announced.map(({ origin }) => origin.labels),
+    [{ env: 'prod' }],
+  )
 })
 
 test('labels that come too late are sent after the records, under the same origin', async () => {
@@ -144,7 +157,10 @@ test('a watch that ends goes on from its last version, and one that is too old l
   await bench.until(() => server.watches() === 1, 'a watch')
   server.event('BOOKMARK', { metadata: { resourceVersion: '41' } })
   server.endWatches()
-  await bench.until(() => server.requests.some((text) => /watch=true.*resourceVersion=41/.test(text)), 'the bookmark')
+  await bench.until(
+    () => server.requests.some((text) => /watch=true.*resourceVersion=41/.test(text)),
+    'the bookmark',
+  )
   await bench.until(() => server.watches() === 1, 'a watch again')
   server.pods = [pod({ env: 'late' })]
   const lists = (): number => server.requests.filter((text) => !text.includes('watch=true')).length
@@ -178,14 +194,20 @@ test('a kubeconfig says where the API is and who asks', async () => {
       users: [{name: u, user: {token: node-token}}], contexts: [{name: c, context: {cluster: k, user: u}}]}`,
   )
   const list = await httpPodsApi(await kubeconfigAccess(file)).list('worker-7', new AbortController().signal)
-  assert.deepEqual(list.pods.map(({ labels }) => labels), [{ env: 'prod' }])
+  assert.deepEqual(
+    list.pods.map(({ labels }) => labels),
+    [{ env: 'prod' }],
+  )
 })
 
 test('in a cluster the service account is used, outside there is none', async () => {
   assert.equal(inClusterAccess({}, folder.root), undefined)
   writeFileSync(folder.path('token'), 'abc\n')
   writeFileSync(folder.path('ca.crt'), 'PEM')
-  const access = inClusterAccess({ KUBERNETES_SERVICE_HOST: '10.0.0.1', KUBERNETES_SERVICE_PORT: '443' }, folder.root)
+  const access = inClusterAccess(
+    { KUBERNETES_SERVICE_HOST: '10.0.0.1', KUBERNETES_SERVICE_PORT: '443' },
+    folder.root,
+  )
   assert.equal(access?.server.href, 'https://10.0.0.1/')
   assert.deepEqual((await access?.requestOptions())?.headers, { authorization: 'Bearer abc' })
 })

@@ -37,7 +37,9 @@ test('a file as standard input is read to its end, the unfinished last line too'
 
 test('a pipe that stays open does not hold the process', async () => {
   const module = new URL('./stdin-child.js', import.meta.url)
-  const child: ChildProcess = spawn(process.execPath, [module.pathname], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child: ChildProcess = spawn(process.execPath, [module.pathname], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   child.stdin?.write('one\ntwo')
   const output: Buffer[] = []
   child.stdout?.on('data', (chunk: Buffer) => output.push(chunk))
@@ -50,34 +52,39 @@ test('a pipe that stays open does not hold the process', async () => {
 test('however a stream is cut into chunks, its lines are the same', () => {
   const line = fc.oneof(fc.string({ maxLength: 12 }), fc.string({ minLength: 30, maxLength: 60 }))
   fc.assert(
-    fc.property(fc.array(line, { maxLength: 20 }), fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1 }), (parts, sizes) => {
-      const text = Buffer.from(parts.map((part) => part.replaceAll('\n', '')).join('\n'))
-      const window = createLineWindow(40, 10)
-      const target = Buffer.alloc(40)
-      const pieces: { text: string; cut: boolean; offset: number; endOffset: number }[] = []
-      const keep = (piece: ReturnType<typeof window.rest>): void => {
-        pieces.push({ ...piece, text: target.toString('latin1', 0, piece.bytes) })
-      }
-      for (let at = 0, turn = 0; at < text.length; turn++) {
-        let chunk = text.subarray(at, at + (sizes[turn % sizes.length] as number))
-        at += chunk.length
-        while (chunk.length > 0) {
-          chunk = chunk.subarray(window.put(chunk))
-          for (let piece = window.take(target); piece !== undefined; piece = window.take(target)) keep(piece)
+    fc.property(
+      fc.array(line, { maxLength: 20 }),
+      fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1 }),
+      (parts, sizes) => {
+        const text = Buffer.from(parts.map((part) => part.replaceAll('\n', '')).join('\n'))
+        const window = createLineWindow(40, 10)
+        const target = Buffer.alloc(40)
+        const pieces: { text: string; cut: boolean; offset: number; endOffset: number }[] = []
+        const keep = (piece: ReturnType<typeof window.rest>): void => {
+          pieces.push({ ...piece, text: target.toString('latin1', 0, piece.bytes) })
         }
-      }
-      keep(window.rest(target))
-      let offset = 0
-      for (const piece of pieces) {
-        assert.equal(piece.offset, offset)
-        const original = text.toString('latin1', piece.offset, piece.endOffset)
-        if (piece.cut) {
-          assert.ok(original.length >= 40 && original.startsWith(piece.text) && piece.text.length > 6)
-          assert.ok(!original.slice(0, -1).includes('\n'))
-        } else assert.equal(piece.text, original)
-        offset = piece.endOffset
-      }
-      assert.equal(offset, text.length)
-    }),
+        for (let at = 0, turn = 0; at < text.length; turn++) {
+          let chunk = text.subarray(at, at + (sizes[turn % sizes.length] as number))
+          at += chunk.length
+          while (chunk.length > 0) {
+            chunk = chunk.subarray(window.put(chunk))
+            for (let piece = window.take(target); piece !== undefined; piece = window.take(target))
+              keep(piece)
+          }
+        }
+        keep(window.rest(target))
+        let offset = 0
+        for (const piece of pieces) {
+          assert.equal(piece.offset, offset)
+          const original = text.toString('latin1', piece.offset, piece.endOffset)
+          if (piece.cut) {
+            assert.ok(original.length >= 40 && original.startsWith(piece.text) && piece.text.length > 6)
+            assert.ok(!original.slice(0, -1).includes('\n'))
+          } else assert.equal(piece.text, original)
+          offset = piece.endOffset
+        }
+        assert.equal(offset, text.length)
+      },
+    ),
   )
 })

@@ -76,7 +76,7 @@ export async function startWriter(options: BackendInput, dataDir?: string): Prom
       return shared.get(key) as T
     },
   }
-  const actor: Actor = writerActor(context, { name: 'test', options: parsed })
+  const actor: Actor = writerActor(context, { name: 'test', options: parsed, stopWaitMs: 200 })
   await actor.start?.()
 
   async function until(what: string, condition: () => boolean, waitMs = 10_000): Promise<void> {

@@ -1,9 +1,9 @@
 // Finds the files that the globs of a file source name, and their rotations beside them.
 import type { Stats } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { glob, isDynamicPattern } from 'tinyglobby'
 import type { Conditions } from '../tail/conditions.js'
-import type { Folders } from '../tail/folder.js'
+import type { Entry, Folders } from '../tail/folder.js'
 import type { FoundFile, FoundLog } from '../tail/found.js'
 import { byAge, rotatedNames, type RotatedName } from './rotated-name.js'
 
@@ -21,6 +21,9 @@ export interface FileFinder {
   logOf(path: string): FoundLog
 }
 
+/** Readings of folders that change all the time; the last one is taken. */
+const TRIES_MAX = 3
+
 interface Candidate {
   readonly path: string
   readonly stat: Stats
@@ -34,7 +37,20 @@ export function createFileFinder(options: FileFindOptions): FileFinder {
   /** Paths followed as live files: their rotations belong to them even while no live file is there. */
   let followed = new Set<string>()
 
+  /** Where no wildcard stands for a folder, unchanged folders mean unchanged matches. */
+  const flat = include.every((pattern) => !isDynamicPattern(dirname(pattern)))
+  let lastListings: (readonly Entry[])[] = []
+  let lastMatches = new Set<string>()
+
   async function matches(): Promise<Set<string>> {
+    const listings = flat ? include.map((pattern) => folders.list(dirname(pattern))) : []
+    const isUnchanged = flat && listings.every((entries, n) => entries === lastListings[n])
+    if (!isUnchanged) lastMatches = await search()
+    lastListings = listings
+    return lastMatches
+  }
+
+  async function search(): Promise<Set<string>> {
     const paths = await glob(include, {
       ignore: [...options.exclude],
       absolute: true,
@@ -44,7 +60,7 @@ export function createFileFinder(options: FileFindOptions): FileFinder {
     })
     // A path without wildcards is asked for by name: when it is a folder or cannot be read, that is worth a condition.
     const literal = include.filter((pattern) => !pattern.startsWith('!') && !isDynamicPattern(pattern))
-    return new Set([...paths, ...literal.map((path) => join(path))].sort())
+    return new Set([...paths, ...literal.map((path) => resolve(path))].sort())
   }
 
   function liveOf(path: string, wanted: ReadonlySet<string>): { live: string; rotated?: RotatedName } {
@@ -82,13 +98,23 @@ export function createFileFinder(options: FileFindOptions): FileFinder {
     }
   }
 
+  async function read(): Promise<Map<string, Candidate[]>> {
+    const wanted = await matches()
+    const byLive = new Map<string, Candidate[]>()
+    for (const path of wanted) add(byLive, path, wanted)
+    addSiblings(byLive, wanted)
+    return byLive
+  }
+
   return {
     async find() {
-      const wanted = await matches()
-      const byLive = new Map<string, Candidate[]>()
-      for (const path of wanted) add(byLive, path, wanted)
-      addSiblings(byLive, wanted)
-      folders.sweep()
+      let byLive = new Map<string, Candidate[]>()
+      for (let tries = 0; tries < TRIES_MAX; tries++) {
+        folders.begin()
+        byLive = await read()
+        const paths = [...byLive.values()].flat().map(({ path }) => dirname(path))
+        if ([...new Set(paths)].every((path) => folders.isConsistent(path))) break
+      }
       const logs = [...byLive].map(([live, candidates]) => ({ ...logAt(live), files: filesOf(candidates) }))
       followed = new Set(logs.map(({ livePath }) => livePath))
       return logs

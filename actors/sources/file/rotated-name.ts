@@ -17,17 +17,23 @@ const COUNTER_DIGITS_MAX = 5
 export function rotatedNames(name: string): RotatedName[] {
   const readings: RotatedName[] = []
   const after = AFTER.exec(name)
-  if (after !== null) readings.push({ base: after[1] as string, digits: after[2] as string, gz: after[3] !== undefined })
+  if (after !== null)
+    readings.push({ base: after[1] as string, digits: after[2] as string, gz: after[3] !== undefined })
   const before = BEFORE_EXTENSION.exec(name)
   if (before !== null && before[3]?.toLowerCase() !== '.gz') {
-    readings.push({ base: `${before[1]}${before[3]}`, digits: before[2] as string, gz: before[4] !== undefined })
+    readings.push({
+      base: `${before[1]}${before[3]}`,
+      digits: before[2] as string,
+      gz: before[4] !== undefined,
+    })
   }
   return readings
 }
 
 /** Orders two rotations of the same log, older first; 0 when their names do not tell. */
 export function byAge(a: RotatedName, b: RotatedName): number {
-  const isCounter = (name: RotatedName): boolean => /^\d+$/.test(name.digits) && name.digits.length <= COUNTER_DIGITS_MAX
+  const isCounter = (name: RotatedName): boolean =>
+    /^\d+$/.test(name.digits) && name.digits.length <= COUNTER_DIGITS_MAX
   if (isCounter(a) !== isCounter(b)) return 0
   if (isCounter(a)) return Number(b.digits) - Number(a.digits)
   return a.digits < b.digits ? -1 : a.digits > b.digits ? 1 : 0

@@ -43,7 +43,9 @@ function readToken(source: string, file: string): string {
   try {
     token = readFileSync(file, 'utf8').trim()
   } catch (cause) {
-    throw new MillraceError('http.token_file', `sources.${source}.token_file: ${file} cannot be read`, { cause })
+    throw new MillraceError('http.token_file', `sources.${source}.token_file: ${file} cannot be read`, {
+      cause,
+    })
   }
   if (/^\S{8,}$/.test(token)) return token
   const problem = 'must hold one token of at least 8 characters without white space'

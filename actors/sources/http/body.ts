@@ -30,8 +30,15 @@ export type BodyResult =
   | { readonly status: 400 | 413 | 429; readonly problem: string }
   | 'disconnected'
 
-export async function readBody(request: IncomingMessage, bytesMax: number, budget: BodyBudget): Promise<BodyResult> {
-  const tooLarge = { status: 413, problem: `the body is larger than ${bytesMax} bytes (option body_bytes_max)` } as const
+export async function readBody(
+  request: IncomingMessage,
+  bytesMax: number,
+  budget: BodyBudget,
+): Promise<BodyResult> {
+  const tooLarge = {
+    status: 413,
+    problem: `the body is larger than ${bytesMax} bytes (option body_bytes_max)`,
+  } as const
   if (Number(request.headers['content-length'] ?? 0) > bytesMax) return tooLarge
   const packed = request.headers['content-encoding'] === 'gzip'
   const stream: Readable = packed ? request.pipe(createGunzip()) : request
@@ -49,14 +56,18 @@ export async function readBody(request: IncomingMessage, bytesMax: number, budge
   try {
     for await (const chunk of stream as AsyncIterable<Buffer>) {
       if (bytes + chunk.length > bytesMax) return refuse(tooLarge)
-      if (!budget.take(chunk.length)) return refuse({ status: 429, problem: 'too much is being pushed at once' } as const)
+      if (!budget.take(chunk.length))
+        return refuse({ status: 429, problem: 'too much is being pushed at once' } as const)
       bytes += chunk.length
       chunks.push(chunk)
     }
   } catch (error) {
     if (!packed || !request.complete) return refuse('disconnected')
     const detail = error instanceof Error ? error.message : String(error)
-    return refuse({ status: 400, problem: `the body is not valid gzip after ${bytes} unpacked bytes: ${detail}` } as const)
+    return refuse({
+      status: 400,
+      problem: `the body is not valid gzip after ${bytes} unpacked bytes: ${detail}`,
+    } as const)
   }
   return { body: chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, bytes) }
 }

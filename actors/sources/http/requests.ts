@@ -27,7 +27,9 @@ interface Answer {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-export function createRequests(options: RequestsOptions): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
+export function createRequests(
+  options: RequestsOptions,
+): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   const { intake, bodyBytesMax, budget, requestsMax } = options
   let inProgress = 0
 
@@ -44,10 +46,14 @@ export function createRequests(options: RequestsOptions): (request: IncomingMess
     if (state === 'closed') return busy('the journal takes nothing at present')
     if (inProgress >= requestsMax) return busy(`more than ${requestsMax} requests at once`)
     const encoding = request.headers['content-encoding'] ?? 'identity'
-    if (encoding !== 'gzip' && encoding !== 'identity') return problem(415, `content-encoding ${encoding}: use gzip or none`)
+    if (encoding !== 'gzip' && encoding !== 'identity')
+      return problem(415, `content-encoding ${encoding}: use gzip or none`)
     const type = mediaType(request)
     if (type === 'application/json' || LINE_TYPES.has(type)) return undefined
-    return problem(415, `content-type ${type || '(none)'}: use application/x-ndjson, application/json or text/plain`)
+    return problem(
+      415,
+      `content-type ${type || '(none)'}: use application/x-ndjson, application/json or text/plain`,
+    )
   }
 
   async function ingest(request: IncomingMessage): Promise<Answer | undefined> {
@@ -57,7 +63,10 @@ export function createRequests(options: RequestsOptions): (request: IncomingMess
     try {
       const fault = mediaType(request) === 'application/json' ? elementsToLines(read.body) : undefined
       if (fault !== undefined) {
-        return { status: 400, body: { error: `byte ${fault.offset}: ${fault.problem}`, offset: fault.offset } }
+        return {
+          status: 400,
+          body: { error: `byte ${fault.offset}: ${fault.problem}`, offset: fault.offset },
+        }
       }
       return answerOf(await intake.accept(read.body))
     } finally {
@@ -70,9 +79,14 @@ export function createRequests(options: RequestsOptions): (request: IncomingMess
       case 'durable':
         return { status: 200, body: { records: result.records } }
       case 'refused':
-        return options.state() === 'draining' ? problem(503, 'this node is shutting down') : busy('nothing was taken in time')
+        return options.state() === 'draining'
+          ? problem(503, 'this node is shutting down')
+          : busy('nothing was taken in time')
       case 'unknown':
-        return problem(503, 'the records were taken, but not confirmed in time; sent again they may be stored twice')
+        return problem(
+          503,
+          'the records were taken, but not confirmed in time; sent again they may be stored twice',
+        )
     }
   }
 

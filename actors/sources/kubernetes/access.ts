@@ -14,7 +14,10 @@ export interface KubeAccess {
 const ACCOUNT_FOLDER = '/var/run/secrets/kubernetes.io/serviceaccount'
 
 /** Undefined outside a cluster. */
-export function inClusterAccess(env: NodeJS.ProcessEnv = process.env, folder = ACCOUNT_FOLDER): KubeAccess | undefined {
+export function inClusterAccess(
+  env: NodeJS.ProcessEnv = process.env,
+  folder = ACCOUNT_FOLDER,
+): KubeAccess | undefined {
   const host = env['KUBERNETES_SERVICE_HOST']
   const port = env['KUBERNETES_SERVICE_PORT'] ?? '443'
   if (host === undefined || !existsSync(join(folder, 'token'))) return undefined

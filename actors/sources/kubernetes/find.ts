@@ -18,10 +18,14 @@ export interface FindOptions {
   readonly conditions: Conditions
 }
 
+/** Readings of a folder that changes all the time; the last one is taken. */
+const TRIES_MAX = 3
+
 /** All container logs, each with its rotated files in the order of their rotation. */
 export function findContainerLogs(options: FindOptions): ContainerLog[] {
   const { root, folders, conditions, excludeNamespaces } = options
   const logs: ContainerLog[] = []
+  folders.begin()
   for (const { name } of folders.list(root)) {
     const pod = parsePodFolder(name)
     if (pod === undefined) {
@@ -32,11 +36,20 @@ export function findContainerLogs(options: FindOptions): ContainerLog[] {
     if (excludeNamespaces.has(pod.namespace)) continue
     for (const container of folders.list(join(root, name))) {
       const folder = join(root, name, container.name)
-      if (isContainerName(container.name)) logs.push(...logsOf(folder, pod, container.name, folders))
+      if (isContainerName(container.name)) logs.push(...snapshotOf(folder, pod, container.name, folders))
       else conditions.report(folder, 'malformed_path')
     }
   }
-  folders.sweep()
+  return logs
+}
+
+/** A folder that is being rotated is read again. */
+function snapshotOf(folder: string, pod: PodFolder, containerName: string, folders: Folders): ContainerLog[] {
+  let logs: ContainerLog[] = []
+  for (let tries = 0; tries < TRIES_MAX; tries++) {
+    logs = logsOf(folder, pod, containerName, folders)
+    if (folders.isConsistent(folder)) break
+  }
   return logs
 }
 
@@ -83,7 +96,8 @@ function byRotation(a: LogName, b: LogName): number {
 export function containerLogOf(root: string, path: string): ContainerLog | undefined {
   if (!path.startsWith(`${root}/`)) return undefined
   const [podName, containerName, fileName, ...more] = path.slice(root.length + 1).split('/')
-  if (podName === undefined || containerName === undefined || fileName === undefined || more.length > 0) return undefined
+  if (podName === undefined || containerName === undefined || fileName === undefined || more.length > 0)
+    return undefined
   const pod = parsePodFolder(podName)
   const log = parseLogName(fileName)
   if (pod === undefined || log === undefined || !isContainerName(containerName)) return undefined

@@ -37,10 +37,15 @@ export function httpPodsApi(access: KubeAccess): PodsApi {
   }
 
   async function page(nodeName: string, next: string, signal: AbortSignal): Promise<RawList> {
-    const query = { fieldSelector: `spec.nodeName=${nodeName}`, limit: String(PAGE), ...(next === '' ? {} : { continue: next }) }
+    const query = {
+      fieldSelector: `spec.nodeName=${nodeName}`,
+      limit: String(PAGE),
+      ...(next === '' ? {} : { continue: next }),
+    }
     const response = await get(query, ACCEPT_LIST, LIST_TIMEOUT_MS, signal)
     const body = await bodyOf(response, LIST_BYTES_MAX)
-    if (response.statusCode !== 200) throw new Error(`list of pods answered ${response.statusCode}: ${body.slice(0, 200)}`)
+    if (response.statusCode !== 200)
+      throw new Error(`list of pods answered ${response.statusCode}: ${body.slice(0, 200)}`)
     return JSON.parse(body) as RawList
   }
 
@@ -74,7 +79,9 @@ export function httpPodsApi(access: KubeAccess): PodsApi {
         return 'gone'
       }
       if (response.statusCode !== 200) {
-        throw new Error(`watch of pods answered ${response.statusCode}: ${(await bodyOf(response, 4096)).slice(0, 200)}`)
+        throw new Error(
+          `watch of pods answered ${response.statusCode}: ${(await bodyOf(response, 4096)).slice(0, 200)}`,
+        )
       }
       for await (const line of linesOf(response)) {
         const event = eventOf(line)

@@ -101,7 +101,11 @@ export function createPodLabels(options: PodLabelsOptions): PodLabels {
     const text = error instanceof Error ? error.message : String(error)
     state = 'unreachable'
     context.metrics.add('source_errors_total', 1, { source, reason: 'kubernetes_api' })
-    if (text !== fault) context.log.warn({ source, address, detail: text }, 'the Kubernetes API is not reachable; records go without labels')
+    if (text !== fault)
+      context.log.warn(
+        { source, address, detail: text },
+        'the Kubernetes API is not reachable; records go without labels',
+      )
     fault = text
   }
 
@@ -135,7 +139,10 @@ export function createPodLabels(options: PodLabelsOptions): PodLabels {
     status() {
       const detail = { api: state, pods: pods.size }
       if (state !== 'unreachable') return { detail }
-      return { detail, reason: `Kubernetes API ${address} not reachable (${fault}); records go without pod labels` }
+      return {
+        detail,
+        reason: `Kubernetes API ${address} not reachable (${fault}); records go without pod labels`,
+      }
     },
   }
 }

@@ -14,7 +14,8 @@ export interface LogName {
 }
 
 // DNS label, DNS subdomain, and a uid or (static pods) a config hash: nothing that could leave its place in a path.
-const POD_FOLDER = /^([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)_([a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)_([A-Za-z0-9](?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])?)$/
+const POD_FOLDER =
+  /^([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)_([a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)_([A-Za-z0-9](?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])?)$/
 const CONTAINER = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 const LOG = /^(\d{1,10})\.log(?:\.(\d{8}-\d{6})(\.gz)?)?$/
 
@@ -34,5 +35,9 @@ export function parseLogName(name: string): LogName | undefined {
   const match = LOG.exec(name)
   if (match === null) return undefined
   const rotatedAt = match[2]
-  return { restart: match[1] as string, gz: match[3] !== undefined, ...(rotatedAt === undefined ? {} : { rotatedAt }) }
+  return {
+    restart: match[1] as string,
+    gz: match[3] !== undefined,
+    ...(rotatedAt === undefined ? {} : { rotatedAt }),
+  }
 }

@@ -14,9 +14,17 @@ export interface PodEvent {
 export interface PodsApi {
   /** For messages. */
   readonly address: string
-  list(nodeName: string, signal: AbortSignal): Promise<{ readonly pods: readonly PodMeta[]; readonly resourceVersion: string }>
+  list(
+    nodeName: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly pods: readonly PodMeta[]; readonly resourceVersion: string }>
   /** Resolves to `gone` when the version is too old, to `ended` when the server has closed the watch; rejects when it broke. */
-  watch(nodeName: string, resourceVersion: string, onEvent: (event: PodEvent) => void, signal: AbortSignal): Promise<'ended' | 'gone'>
+  watch(
+    nodeName: string,
+    resourceVersion: string,
+    onEvent: (event: PodEvent) => void,
+    signal: AbortSignal,
+  ): Promise<'ended' | 'gone'>
 }
 
 interface RawObject {

@@ -13,7 +13,10 @@ export interface TailActorOptions {
   readonly logs: TailEngineOptions['logs']
   readonly conditions: Conditions
   /** More to say in the status, and why the source is degraded. */
-  status?(): { readonly reason?: string; readonly detail: Readonly<Record<string, string | number | boolean>> }
+  status?(): {
+    readonly reason?: string
+    readonly detail: Readonly<Record<string, string | number | boolean>>
+  }
   /** Awaited before the first search. */
   begin?(): Promise<void> | void
   end?(): void

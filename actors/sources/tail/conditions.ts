@@ -24,7 +24,10 @@ export function createConditions(context: ActorContext, source: string): Conditi
       else if (active.size < CONDITIONS_MAX) active.set(path, new Set([reason]))
       else return
       const detail = error instanceof Error ? error.message : undefined
-      context.log.warn({ source, path, reason, detail }, 'a file cannot be read as it is; it is tried again at every search')
+      context.log.warn(
+        { source, path, reason, detail },
+        'a file cannot be read as it is; it is tried again at every search',
+      )
     },
     clear(path) {
       active.delete(path)

@@ -1,5 +1,6 @@
-// Lists folders, and asks the system again only when a folder has changed.
+// Lists folders and looks at their files, and asks the system again only when a folder has changed.
 import { readdirSync, statSync, type Stats } from 'node:fs'
+import { dirname } from 'node:path'
 import { systemCode } from '../../../protocol/errors.js'
 import type { Conditions } from './conditions.js'
 
@@ -9,68 +10,124 @@ export interface Entry {
 }
 
 export interface Folders {
-  /** The entries of a folder; none when it does not exist; the last known ones while it cannot be read. */
+  /** The entries of a folder; none when it does not exist; the last known ones while it cannot be read. The same array while nothing has changed. */
   list(path: string): readonly Entry[]
-  /** Size, times and inode of what a path leads to; undefined when there is nothing (a condition is counted for the rest). */
+  /**
+   * Size, times and inode of what a path leads to; undefined when there is nothing (a condition is counted for the rest).
+   * In a folder that has not changed no name leads to another file, so there sizes and times may be some searches old.
+   */
   stat(path: string): Stats | undefined
-  /** To be called after every search: forgets folders that were not listed in it. */
-  sweep(): void
+  /**
+   * Whether the files that were looked at are those of the listing. A rename in between would show a new live file without the
+   * one that it follows. When not, the folder is read again at the next `list`.
+   */
+  isConsistent(path: string): boolean
+  /** To be called before every search: what was not asked for in the last one is forgotten. */
+  begin(): void
 }
 
 /** Within this time after a change another one may carry the same mtime, so the folder is read again. */
 const SETTLE_MS = 2000
+/** Searches after which a file is looked at even in a folder that has not changed. */
+const STAT_SEARCHES = 10
 
-interface Cached {
+interface Listing {
   readonly mtimeMs: number
   readonly ino: number
   readonly readMs: number
   readonly entries: readonly Entry[]
+  readonly symlinks: ReadonlySet<string>
+}
+
+interface Looked {
+  readonly stat: Stats
+  readonly listing: Listing | undefined
+  readonly search: number
 }
 
 export function createFolders(conditions: Conditions, now: () => number): Folders {
-  let last = new Map<string, Cached>()
-  let current = new Map<string, Cached>()
+  let last = new Map<string, Listing>()
+  let current = new Map<string, Listing>()
+  let lastLooked = new Map<string, Looked>()
+  let looked = new Map<string, Looked>()
+  /** Folders of files that were asked about just now. */
+  let touched = new Set<string>()
+  let search = 0
 
-  function read(path: string, known: Cached | undefined): Cached | undefined {
+  function read(path: string): Listing {
+    const known = last.get(path)
     const stat = statSync(path)
     if (known !== undefined && known.mtimeMs === stat.mtimeMs && known.ino === stat.ino) {
       if (known.readMs - known.mtimeMs > SETTLE_MS) return known
     }
     const entries = readdirSync(path, { withFileTypes: true })
       .map((entry) => ({ name: entry.name, isSymlink: entry.isSymbolicLink() }))
+      // A folder and a symlink to it are the same to follow: the folder's own name goes first.
       .sort((a, b) => Number(a.isSymlink) - Number(b.isSymlink) || (a.name < b.name ? -1 : 1))
     conditions.clear(path)
-    return { mtimeMs: stat.mtimeMs, ino: stat.ino, readMs: now(), entries }
+    const symlinks = new Set(entries.filter(({ isSymlink }) => isSymlink).map(({ name }) => name))
+    return { mtimeMs: stat.mtimeMs, ino: stat.ino, readMs: now(), entries, symlinks }
+  }
+
+  function listing(path: string): Listing | undefined {
+    const known = current.get(path)
+    if (known !== undefined) return known
+    let fresh: Listing | undefined
+    try {
+      fresh = read(path)
+    } catch (error) {
+      const code = systemCode(error) ?? 'folder'
+      if (code === 'ENOENT') return undefined
+      conditions.report(path, code, error)
+      fresh = last.get(path)
+    }
+    if (fresh !== undefined) current.set(path, fresh)
+    return fresh
+  }
+
+  /** A name in an unchanged folder that is no symlink: it leads to the file that it led to. */
+  function isStill(path: string, folder: Listing | undefined, before: Looked | undefined): before is Looked {
+    if (before === undefined || folder === undefined || before.listing !== folder) return false
+    return (
+      search - before.search < STAT_SEARCHES && !folder.symlinks.has(path.slice(path.lastIndexOf('/') + 1))
+    )
   }
 
   return {
-    list(path) {
-      const known = current.get(path) ?? last.get(path)
-      let cached: Cached | undefined
-      try {
-        cached = read(path, known)
-      } catch (error) {
-        const code = systemCode(error) ?? 'folder'
-        if (code === 'ENOENT') return []
-        conditions.report(path, code, error)
-        cached = known
-      }
-      if (cached === undefined) return []
-      current.set(path, cached)
-      return cached.entries
-    },
+    list: (path) => listing(path)?.entries ?? [],
     stat(path) {
+      const folderPath = dirname(path)
+      const folder = listing(folderPath)
+      const before = lastLooked.get(path)
+      if (isStill(path, folder, before)) {
+        looked.set(path, before)
+        return before.stat
+      }
+      touched.add(folderPath)
       try {
-        return statSync(path)
+        const stat = statSync(path, { throwIfNoEntry: false })
+        if (stat !== undefined) looked.set(path, { stat, listing: folder, search })
+        return stat
       } catch (error) {
-        const code = systemCode(error) ?? 'stat'
-        if (code !== 'ENOENT') conditions.report(path, code, error)
+        conditions.report(path, systemCode(error) ?? 'stat', error)
         return undefined
       }
     },
-    sweep() {
+    isConsistent(path) {
+      if (!touched.delete(path)) return true
+      const known = current.get(path)
+      const mtimeMs = statSync(path, { throwIfNoEntry: false })?.mtimeMs
+      if (known?.mtimeMs === mtimeMs) return true
+      current.delete(path)
+      return false
+    },
+    begin() {
       last = current
       current = new Map()
+      lastLooked = looked
+      looked = new Map()
+      touched = new Set()
+      search++
     },
   }
 }

@@ -38,7 +38,9 @@ export function identityOf(dev: number, ino: number, head: Uint8Array): FileIden
 
 /** Whether a file that begins with `head` is the one with this identity, as far as its hash tells. */
 export function headMatches(identity: FileIdentity, head: Uint8Array): boolean {
-  return identity.headBytes <= head.length && hashOf(head.subarray(0, identity.headBytes)) === identity.headHash
+  return (
+    identity.headBytes <= head.length && hashOf(head.subarray(0, identity.headBytes)) === identity.headHash
+  )
 }
 
 /** The position's key: stable while the file lives, even when its identity grows. */

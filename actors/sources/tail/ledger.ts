@@ -30,7 +30,10 @@ export interface Ledger {
   forget(exists: (inode: string) => boolean): void
 }
 
-export function createLedger(positions: readonly FilePosition[], onInvalid: (position: FilePosition) => void): Ledger {
+export function createLedger(
+  positions: readonly FilePosition[],
+  onInvalid: (position: FilePosition) => void,
+): Ledger {
   /** By inode; several where an inode was reused. */
   const known = new Map<string, Known[]>()
 
@@ -51,7 +54,9 @@ export function createLedger(positions: readonly FilePosition[], onInvalid: (pos
 
   return {
     settled: (file) =>
-      (known.get(inodeOf(file)) ?? []).some((entry) => entry.size === file.size && entry.mtimeMs === file.mtimeMs),
+      (known.get(inodeOf(file)) ?? []).some(
+        (entry) => entry.size === file.size && entry.mtimeMs === file.mtimeMs,
+      ),
     has: (file) => known.has(inodeOf(file)),
     match(file, head) {
       return (known.get(inodeOf(file)) ?? [])
@@ -67,7 +72,8 @@ export function createLedger(positions: readonly FilePosition[], onInvalid: (pos
       }
       const matching: Known[] = []
       for (const [inode, entry] of entries()) {
-        if (entry.identity.headBytes === 0 || folderOf(entry.path) !== folder || exists(inode, entry)) continue
+        if (entry.identity.headBytes === 0 || folderOf(entry.path) !== folder || exists(inode, entry))
+          continue
         if (headMatches(entry.identity, head)) matching.push(entry)
       }
       return matching.find((entry) => `${entry.path}.gz` === file.path) ?? matching[0]
@@ -82,7 +88,8 @@ export function createLedger(positions: readonly FilePosition[], onInvalid: (pos
         return
       }
     },
-    withCarry: () => [...entries()].map(([, entry]) => entry).filter((entry) => (entry.carry?.length ?? 0) > 0),
+    withCarry: () =>
+      [...entries()].map(([, entry]) => entry).filter((entry) => (entry.carry?.length ?? 0) > 0),
     forget(exists) {
       const gone = [...known].filter(([inode, list]) => !exists(inode) && list.every((entry) => entry.done))
       for (const [inode] of gone.slice(0, Math.max(0, gone.length - GONE_MAX))) known.delete(inode)

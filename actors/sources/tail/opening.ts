@@ -44,7 +44,8 @@ export function createOpening(options: OpeningOptions): Opening {
     const truncated = known !== undefined && found.size < known.offset
     if (truncated) options.onTruncated(found)
     const usable = truncated ? undefined : known
-    const identity = usable?.identity ?? (head.length > 0 ? identityOf(found.dev, found.ino, head) : undefined)
+    const identity =
+      usable?.identity ?? (head.length > 0 ? identityOf(found.dev, found.ino, head) : undefined)
     const atEnd = usable === undefined && fromEnd
     const offset = atEnd ? found.size : (usable?.offset ?? 0)
     const insideLine = atEnd && found.size > 0 && !endsWithNewline(fd, found.size)
@@ -65,7 +66,12 @@ export function createOpening(options: OpeningOptions): Opening {
     return file
   }
 
-  function openGz(fd: number, found: FoundFile, chain: Chain, fromEnd: boolean): TailFile | 'nothing' | 'unknown' {
+  function openGz(
+    fd: number,
+    found: FoundFile,
+    chain: Chain,
+    fromEnd: boolean,
+  ): TailFile | 'nothing' | 'unknown' {
     const head = readGzHead(fd)
     if (head === undefined) {
       if (!found.wanted) return 'unknown'
@@ -86,7 +92,14 @@ export function createOpening(options: OpeningOptions): Opening {
     const startOffset = known?.offset ?? (skipped ? size : 0)
     const complete = skipped || size === startOffset % 2 ** 32
     if (complete && known?.done && !known.carry?.length) return settle(known, found)
-    const start = { chain, fd, startOffset, identity, key: known?.key ?? keyOf(identity), carry: known?.carry }
+    const start = {
+      chain,
+      fd,
+      startOffset,
+      identity,
+      key: known?.key ?? keyOf(identity),
+      carry: known?.carry,
+    }
     // A gzip file has its size for ever: when all of it was read, only its end has to be told.
     return tailFile(found, { ...start, reader: complete ? emptyReader(startOffset) : undefined }, nowMs())
   }

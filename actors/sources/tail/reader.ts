@@ -29,7 +29,13 @@ export interface LineReader {
 
 /** The reader of a file that is gone and whose last record is only known from its recovered position. */
 export function emptyReader(offset: number): LineReader {
-  return { offset: () => offset, seen: () => offset, next: () => 'end', rest: () => undefined, close: () => {} }
+  return {
+    offset: () => offset,
+    seen: () => offset,
+    next: () => 'end',
+    rest: () => undefined,
+    close: () => {},
+  }
 }
 
 /** Shortens a cut so that it does not end inside a UTF-8 sequence (RFC 3629: at most 4 bytes). */

@@ -144,7 +144,10 @@ export function createReading(options: ReadingOptions): Reading {
     if (next !== undefined) next.nextLookMs = nowMs()
     if (file.fd < 0) return
     const identity = file.identity ?? identityOf(dev, ino, new Uint8Array(0))
-    ledger.remember({ path, identity, key: file.key ?? keyOf(identity), offset, done, size, mtimeMs }, inodeOf(file))
+    ledger.remember(
+      { path, identity, key: file.key ?? keyOf(identity), offset, done, size, mtimeMs },
+      inodeOf(file),
+    )
   }
 
   function failed(file: TailFile, error: unknown): false {

@@ -8,7 +8,8 @@ import { release, vanishedFile, type Chain, type TailFile } from './tail-file.js
 /** Gzip files that were looked into and belong to nobody, remembered so that they are not opened at every search. */
 const REJECTED_MAX = 10_000
 
-export interface SearchOptions extends Pick<OpeningOptions, 'ledger' | 'conditions' | 'lineBytesMax' | 'nowMs' | 'onTruncated'> {
+export interface SearchOptions
+  extends Pick<OpeningOptions, 'ledger' | 'conditions' | 'lineBytesMax' | 'nowMs' | 'onTruncated'> {
   readonly open: OpenFiles
   readonly filesMax: number
   /** The first search of a source without any position begins at the end of what exists. */

@@ -50,7 +50,10 @@ export interface TailFile {
   successorMs: number | undefined
 }
 
-export type TailFileStart = Pick<TailFile, 'chain' | 'fd' | 'startOffset' | 'identity' | 'key' | 'carry' | 'reader'>
+export type TailFileStart = Pick<
+  TailFile,
+  'chain' | 'fd' | 'startOffset' | 'identity' | 'key' | 'carry' | 'reader'
+>
 
 export function tailFile(found: FoundFile, start: TailFileStart, nowMs: number): TailFile {
   return {
@@ -82,10 +85,22 @@ export function vanishedFile(
   nowMs: number,
 ): TailFile {
   const { dev, ino } = known.identity
-  const found = { path: known.path, dev, ino, size: known.offset, mtimeMs: 0, live: false, gz: false, wanted: true }
+  const found = {
+    path: known.path,
+    dev,
+    ino,
+    size: known.offset,
+    mtimeMs: 0,
+    live: false,
+    gz: false,
+    wanted: true,
+  }
   const reader = emptyReader(known.offset)
   const { identity, key, carry, offset: startOffset } = known
-  return { ...tailFile(found, { chain, fd: -1, startOffset, identity, key, carry, reader }, nowMs), order: -2 }
+  return {
+    ...tailFile(found, { chain, fd: -1, startOffset, identity, key, carry, reader }, nowMs),
+    order: -2,
+  }
 }
 
 /** Offset of the next byte that was not handed out. */

@@ -96,8 +96,9 @@ async function recover(file: string, frames: Set<string>): Promise<number> {
       const member = readMember(await readAt(handle, at, Math.min(MEMBER_HEADER_BYTES_MAX, size - at)))
       // A header that is not there with much behind it is no torn append: somebody else wrote here.
       if (member === undefined && size - at > MEMBER_HEADER_BYTES_MAX) return UNREADABLE
-      if (member === undefined || at + member.bytes > size) return await cut(handle, at)
+      // Another member follows, so this one was synced before that one was begun.
       for (const id of last) frames.add(id)
+      if (member === undefined || at + member.bytes > size) return await cut(handle, at)
       last = member.frames
       lastAt = at
       at += member.bytes

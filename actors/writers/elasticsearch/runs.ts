@@ -2,6 +2,7 @@
 import type { StreamFields } from '../../../protocol/frame.js'
 import { INDEX_ENTRY_BYTES } from '../../../protocol/frame.js'
 import type { Kernel } from '../../../kernel/kernel.js'
+import { entryTimeMs } from '../entry-time.js'
 import type { LoadedFrame } from '../writer.js'
 import type { IndexNames } from './index-name.js'
 
@@ -33,7 +34,7 @@ export function runsOf(
   let lastRouting: string | undefined
   for (let n = 0; n <= count; n++) {
     const entry = frame.indexPtr + n * INDEX_ENTRY_BYTES
-    const index = n === count ? '' : samePeriod ? names.at(minTsMs) : names.at(timeMs(kernel.view, entry))
+    const index = n === count ? '' : samePeriod ? names.at(minTsMs) : names.at(entryTimeMs(kernel.view, entry))
     const key = n === count || routing === 'none' ? undefined : routingOf(streams, kernel.view, entry, routing)
     if (n > 0 && (n === count || index !== last || key !== lastRouting)) {
       runs.push({ from, to: n, index: last, routing: lastRouting })
@@ -43,12 +44,6 @@ export function runsOf(
     lastRouting = key
   }
   return runs
-}
-
-/** Exact: rounding ns to a double could move a record over midnight. */
-function timeMs(view: DataView, entry: number): number {
-  const ns = view.getBigInt64(entry, true)
-  return Number(ns >= 0n ? ns / 1_000_000n : (ns - 999_999n) / 1_000_000n)
 }
 
 function routingOf(

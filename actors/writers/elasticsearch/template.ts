@@ -118,7 +118,22 @@ function digestOf({ body }: Answer): string | undefined {
 }
 
 function refusal(what: string, { status, body }: Pick<Answer, 'status' | 'body'>): MillraceError {
-  const text = body.toString().slice(0, 300)
   const code = status >= 400 && status < 500 && status !== 429 ? 'elasticsearch.template' : 'elasticsearch.unreachable'
-  return new MillraceError(code, `${what} (status ${status}): ${text}`)
+  return new MillraceError(code, `${what} (status ${status}): ${causeOf(body)}`)
+}
+
+/** The innermost cause is the one that says what to change; the outer ones repeat that something is wrong. */
+function causeOf(body: Buffer): string {
+  interface Cause {
+    readonly reason?: string
+    readonly caused_by?: Cause
+  }
+  let cause: Cause | undefined
+  try {
+    cause = (JSON.parse(body.toString()) as { error?: Cause }).error
+  } catch {
+    cause = undefined
+  }
+  while (cause?.caused_by?.reason !== undefined) cause = cause.caused_by
+  return (cause?.reason ?? body.toString()).slice(0, 300)
 }

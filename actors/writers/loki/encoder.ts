@@ -47,6 +47,9 @@ export function lokiEncoderBytes(options: LokiOptions): number {
   return lanes + bodies + scratchBytes(options) + lokiCodecBytes(codecSizes) + snappyBytes() + 4096
 }
 
+/** A longer trace id or pod name would fail the entry at Loki; the line holds it anyway. Same for every try, so entries stay identical. */
+const METADATA_VALUE_MAX = 1024
+
 interface Progress {
   readonly frame: LoadedFrame
   stream: number
@@ -124,7 +127,9 @@ export function createLokiEncoder(
     const from = starts[number] ?? 0
     const to = starts[number + 1] ?? 0
     if (fields === undefined || from === to) return []
-    codec.setMetadata([['batch_id', frame.header.id], ...(fields.pod_name ? [['pod_name', fields.pod_name] as const] : [])])
+    const { pod_name: pod = '' } = fields
+    const withPod = pod !== '' && pod.length <= METADATA_VALUE_MAX
+    codec.setMetadata([['batch_id', frame.header.id], ...(withPod ? [['pod_name', pod] as const] : [])])
     const stream = streams.of(fields)
     const { segments, late } = segmentsOf(streams, stream, from, to, (position) => timeMs(frame, position), clock.now())
     const dead: Refused[] = []
@@ -193,7 +198,11 @@ export function createLokiEncoder(
     order = codec.order()
     starts = codec.starts()
     hasLong = false
-    for (let n = 0; n < header.count; n++) if (lengthOf(indexPtr + n * INDEX_ENTRY_BYTES) > options.line_bytes_max) hasLong = true
+    for (let n = 0; n < header.count; n++) {
+      const entry = indexPtr + n * INDEX_ENTRY_BYTES
+      if (lengthOf(entry) > options.line_bytes_max) hasLong = true
+      if ((kernel.u32[(entry + 28) >>> 2] ?? 0) > METADATA_VALUE_MAX) kernel.u32[(entry + 28) >>> 2] = 0
+    }
     return { frame, stream: 0, segments: prepare(frame, 0), segment: 0, next: 0 }
   }
 
