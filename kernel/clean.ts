@@ -79,7 +79,8 @@ function renderValue(tally: Tally, node: JsonNode, depth: number): string {
 function renamed(tally: Tally, member: JsonMember, trust: number): string | undefined {
   const target = targetOf(member.key)
   if (target === undefined || (trustBit(target) & trust) !== 0) return undefined
-  if (isReadable(target, tally.text.slice(member.value.start, member.value.end)) || isLenient(member.key)) return undefined
+  if (isReadable(target, tally.text.slice(member.value.start, member.value.end)) || isLenient(member.key))
+    return undefined
   tally.reasons |= target === 'timestamp' ? SLOW.TIMESTAMP : target === 'log_level' ? SLOW.LEVEL : SLOW.OTHER
   return `${target}_raw`
 }
@@ -103,7 +104,12 @@ function cleanMembers(tally: Tally, root: JsonNode, trust: number): CleanMember[
       continue
     }
     keys.add(key)
-    const text = renderMember(tally, member, 2, rawName === undefined ? keyText(tally, member) : `"${rawName}"`)
+    const text = renderMember(
+      tally,
+      member,
+      2,
+      rawName === undefined ? keyText(tally, member) : `"${rawName}"`,
+    )
     members.push({ key, text, value: renderValue(tally, member.value, 2) })
   }
   return members

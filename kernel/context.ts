@@ -104,7 +104,10 @@ function renderInto(kernel: Kernel, ptr: number, fields: ContextFields): string[
   const out = writer(kernel, ptr)
   const text = (value: string): void => {
     if (!out.tryText(value)) {
-      throw contextError('kernel.context', `context ${fields.id}: names are longer than ${CONTEXT_CELL_BYTES} bytes together`)
+      throw contextError(
+        'kernel.context',
+        `context ${fields.id}: names are longer than ${CONTEXT_CELL_BYTES} bytes together`,
+      )
     }
   }
   const value = (word: number, plain: string): void => {
@@ -157,7 +160,10 @@ export function createContextArena(kernel: Kernel, options: { readonly contexts:
     render(fields, reuse) {
       const ptr = reuse ?? free.pop()
       if (ptr === undefined) {
-        throw contextError('kernel.contexts', `all ${options.contexts} contexts are in use; release some or raise contexts`)
+        throw contextError(
+          'kernel.contexts',
+          `all ${options.contexts} contexts are in use; release some or raise contexts`,
+        )
       }
       try {
         const droppedLabels = renderInto(kernel, ptr, fields)

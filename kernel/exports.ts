@@ -1,7 +1,7 @@
 // The raw exports of kernel.wasm, as the scanner side declares them; the codecs' are in exports-codec.ts.
 import type { KernelCodecExports } from './exports-codec.js'
 
-/** Pointers and counts are u32 that arrive as signed numbers; all memory here is below 2 GiB, so only 0xffffffff needs `>>> 0`. */
+/** Pointers and counts are u32 that arrive as signed numbers; all memory here is below 2 GiB, so they need no `>>> 0`. */
 export interface KernelExports extends KernelCodecExports {
   /** First byte after the module's own data. */
   heapBase(): number
@@ -29,7 +29,7 @@ export interface KernelExports extends KernelCodecExports {
   internPtr(id: number): number
   internLen(id: number): number
 
-  /** Returns the number of records whose stream has no rate yet, or 0xffffffff when the stream table has no room for `to - from` more. */
+  /** Returns the number of records whose stream has no rate yet. The stream table must have room for `to - from` more. */
   judge(tablePtr: number, from: number, to: number, ctxPtr: number): number
   /** First record that the last judge left undecided (`to` when none). */
   judgeNext(): number

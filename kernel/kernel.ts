@@ -1,11 +1,11 @@
 // A kernel: one WASM instance over a fixed piece of memory, with typed views of it and a bump allocator for set-up.
-/// <reference path="./webassembly.d.ts" />
 import { readFileSync } from 'node:fs'
 import type { KernelExports } from './exports.js'
+import { wasm, type WasmMemory, type WasmModule } from './webassembly.js'
 
 export interface Kernel {
   /** initial = maximum: it never grows, so the views stay valid for ever. */
-  readonly memory: WebAssembly.Memory
+  readonly memory: WasmMemory
   readonly u8: Uint8Array
   readonly u32: Uint32Array
   readonly i32: Int32Array
@@ -30,10 +30,10 @@ const PAGE_BYTES = 65536
 /** Every kernel routine may read (not write) this far past the end of what it was given. */
 export const READ_SLACK_BYTES = 64
 
-let compiled: WebAssembly.Module | undefined
+let compiled: WasmModule | undefined
 
-function kernelModule(): WebAssembly.Module {
-  compiled ??= new WebAssembly.Module(readFileSync(new URL('./kernel.wasm', import.meta.url)))
+function kernelModule(): WasmModule {
+  compiled ??= new wasm.Module(readFileSync(new URL('./kernel.wasm', import.meta.url)))
   return compiled
 }
 
@@ -45,12 +45,12 @@ function memoryError(bytes: number, free: number): Error {
 /** Compiles (once per thread) and instantiates `kernel.wasm`, which lies next to this compiled file. */
 export function createKernel(options: KernelOptions): Kernel {
   const pages = Math.ceil(options.memoryBytes / PAGE_BYTES)
-  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages })
+  const memory = new wasm.Memory({ initial: pages, maximum: pages })
   const abort = (_text: number, _file: number, line: number, column: number): never => {
     throw Object.assign(new Error(`kernel aborted at ${line}:${column}`), { code: 'kernel.abort' })
   }
-  const instance = new WebAssembly.Instance(kernelModule(), { env: { memory, abort } })
-  const fn = instance.exports as unknown as KernelExports
+  const instance = new wasm.Instance(kernelModule(), { env: { memory, abort } })
+  const fn = instance.exports as KernelExports
   const buffer = memory.buffer
   const end = buffer.byteLength - READ_SLACK_BYTES
   let next = fn.heapBase()

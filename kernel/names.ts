@@ -25,7 +25,9 @@ const TARGETS: ReadonlyMap<string, Target> = new Map<string, Target>([
   ...['log_level', 'level', 'severity', 'lvl'].map((name) => [name, 'log_level'] as const),
   ...['source', 'caller'].map((name) => [name, 'source'] as const),
   ...['message', 'msg'].map((name) => [name, 'message'] as const),
-  ...(['service_name', 'log_type', 'trace_id', 'namespace', 'stream'] as const).map((name) => [name, name] as const),
+  ...(['service_name', 'log_type', 'trace_id', 'namespace', 'stream'] as const).map(
+    (name) => [name, name] as const,
+  ),
   ...(['pod_uid', 'pod_name', 'container_name', 'node_name'] as const).map((name) => [name, name] as const),
   ...['cluster_id', 'sample_rate', 'truncated', 'batch_id', 'rid'].map((name) => [name, 'reserved'] as const),
   ['kubernetes', 'labels'],

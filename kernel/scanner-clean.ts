@@ -41,7 +41,13 @@ interface Progress {
 }
 
 /** False when the region has no room for the entry. */
-function cleanEntry(kernel: Kernel, area: CleanArea, entry: number, trust: number, progress: Progress): boolean {
+function cleanEntry(
+  kernel: Kernel,
+  area: CleanArea,
+  entry: number,
+  trust: number,
+  progress: Progress,
+): boolean {
   const { u8, u32, fn } = kernel
   const at = entry / 4
   const flags = u32[at + WORD.FLAGS] ?? 0
@@ -69,7 +75,13 @@ function cleanEntry(kernel: Kernel, area: CleanArea, entry: number, trust: numbe
   return true
 }
 
-function cutEntry(kernel: Kernel, area: CleanArea, entry: number, bytes: Uint8Array, progress: Progress): boolean {
+function cutEntry(
+  kernel: Kernel,
+  area: CleanArea,
+  entry: number,
+  bytes: Uint8Array,
+  progress: Progress,
+): boolean {
   const { u8, u32 } = kernel
   let length = area.bytes
   while (length > 0 && ((bytes[length] ?? 0) & 0xc0) === 0x80) length--

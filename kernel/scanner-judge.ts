@@ -32,7 +32,13 @@ export interface JudgeSide {
    * Decides for each record of [from, to) that is not SKIP or PARTIAL. `rateOf` is asked once for every new stream (0 drop … 1 keep; NaN counts as 1).
    * `nowMs` becomes the time of records without one. Returns false when the stream table has no room (nothing is judged): emit what is judged, seal the frame, reset().
    */
-  judge(from: number, to: number, ctxPtr: number, nowMs: number, rateOf: (stream: NewStream) => number): boolean
+  judge(
+    from: number,
+    to: number,
+    ctxPtr: number,
+    nowMs: number,
+    rateOf: (stream: NewStream) => number,
+  ): boolean
   /** Changes a stream's rate; not between judge and emit of the same records. */
   setRate(id: number, rate: number): void
   rate(id: number): number
@@ -47,7 +53,6 @@ export interface JudgeSide {
 }
 
 const MISS_WORDS = 6
-const FULL = 0xffffffff
 /** The smallest rate that differs from 0: sample_rate is written with up to 15 decimals. */
 const RATE_MIN = 1e-9
 const encoder = new TextEncoder()
@@ -87,11 +92,11 @@ export function createJudge(kernel: Kernel, tablePtr: number, seed: bigint): Jud
     setRate,
     rate: (id) => f32[rates + id] ?? Number.NaN,
     judge(from, to, ctxPtr, nowMs, rateOf) {
+      if (fn.streamCount() + (to - from) > STREAMS_MAX) return false
       fn.judgeNow(nowMs)
       let next = from
       while (next < to) {
-        const left = fn.judge(tablePtr, next, to, ctxPtr) >>> 0
-        if (left === FULL) return false
+        const left = fn.judge(tablePtr, next, to, ctxPtr)
         readMisses(rateOf)
         if (left === 0) return true
         next = fn.judgeNext()

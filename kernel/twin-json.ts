@@ -22,6 +22,7 @@ export interface JsonMember {
 /** Containers nested deeper than this are no JSON for us. */
 export const DEPTH_LIMIT = 10000
 
+// oxlint-disable-next-line no-control-regex -- JSON forbids raw control characters
 const STRING = /"[^"\\\u0000-\u001f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\u0000-\u001f]*)*"/y
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
 const LITERAL = /true|false|null/y

@@ -1,13 +1,18 @@
 // Levels in plain TypeScript: the same rules as assembly/words.ts and assembly/level.ts, for cleaning and for the twin.
 
-const WORDS: Readonly<Record<string, number>> = {
-  ...{ trace: 1, trc: 1, verbose: 1 },
-  ...{ debug: 2, dbg: 2 },
-  ...{ info: 3, information: 3, informational: 3, notice: 3, log: 3 },
-  ...{ warn: 4, warning: 4, wrn: 4 },
-  ...{ error: 5, err: 5, eror: 5 },
-  ...{ fatal: 6, critical: 6, crit: 6, alert: 6, emerg: 6, emergency: 6, panic: 6, dpanic: 6, severe: 6 },
-}
+/** Index = level number. */
+const WORDS_BY_LEVEL = [
+  '',
+  'trace trc verbose',
+  'debug dbg',
+  'info information informational notice log',
+  'warn warning wrn',
+  'error err eror',
+  'fatal critical crit alert emerg emergency panic dpanic severe',
+]
+const WORDS: Readonly<Record<string, number>> = Object.fromEntries(
+  WORDS_BY_LEVEL.flatMap((words, level) => words.split(' ').map((word) => [word, level] as const)),
+)
 const LETTERS: Readonly<Record<string, number>> = { t: 1, d: 2, i: 3, w: 4, e: 5, f: 6 }
 const SYSLOG = [6, 6, 6, 5, 4, 3, 3, 2]
 

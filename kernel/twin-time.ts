@@ -50,7 +50,9 @@ export function readEpoch(text: string, wholeDigitsMin: number): ReadTime | unde
   if (whole >= SECONDS_END * 10n ** BigInt(unitDigits)) return undefined
   const fraction = (found?.[2] ?? '').slice(0, 9)
   const digits = Math.min(9, unitDigits + fraction.length)
-  const ns = BigInt((wholeText + fraction).padEnd(wholeText.length + 9, '0').slice(0, wholeText.length + 9 - unitDigits))
+  const ns = BigInt(
+    (wholeText + fraction).padEnd(wholeText.length + 9, '0').slice(0, wholeText.length + 9 - unitDigits),
+  )
   return { ns, digits, canonical: false }
 }
 

@@ -54,7 +54,8 @@ function sortMembers(members: readonly CleanMember[], trust: number): Sorted {
     const target = targetOf(member.key)
     const trusted = target !== undefined && (trustBit(target) & trust) !== 0
     const stays = target === undefined || ((target === 'stream' || target === 'labels') && !trusted)
-    if (stays || (!trusted && target !== 'reserved' && !isReadable(target, member.value))) own.push(member.text)
+    if (stays || (!trusted && target !== 'reserved' && !isReadable(target, member.value)))
+      own.push(member.text)
     else if (trusted || target === 'reserved' || targets.has(target)) dropped++
     else targets.set(target, member.value)
   }
@@ -83,9 +84,13 @@ function quoted(text: string | undefined): string | undefined {
 
 /** Everything between log_type and the labels' end. */
 function hostPart(targets: ReadonlyMap<Target, string>, context: ContextFields, meta: TwinMeta): string {
-  const or = (target: Target, fallback: string | undefined): string | undefined => targets.get(target) ?? quoted(fallback)
-  const hasStream = meta.criTime !== undefined || ((context.trust & TRUST.STREAM) !== 0 && meta.criMalformed !== true)
-  const labels = Object.entries(context.labels ?? {}).map(([key, value]) => pairOf(`kubernetes.labels.${key}`, value))
+  const or = (target: Target, fallback: string | undefined): string | undefined =>
+    targets.get(target) ?? quoted(fallback)
+  const hasStream =
+    meta.criTime !== undefined || ((context.trust & TRUST.STREAM) !== 0 && meta.criMalformed !== true)
+  const labels = Object.entries(context.labels ?? {}).map(([key, value]) =>
+    pairOf(`kubernetes.labels.${key}`, value),
+  )
   return [
     pair('pod_uid', or('pod_uid', context.pod_uid)),
     pair('namespace', or('namespace', context.namespace)),
@@ -113,7 +118,8 @@ function timeOf(raw: string | undefined, meta: TwinMeta): ReadTime & { text?: st
 /** Content of a record (after any CRI prefix) → its canonical form. */
 export function canonicalize(content: Uint8Array, context: ContextFields, meta: TwinMeta): TwinRecord {
   const hasLabels = Object.keys(context.labels ?? {}).length > 0
-  const trust = context.trust | (hasLabels ? TRUST.LABELS : 0) | (meta.criTime === undefined ? 0 : TRUST.STREAM)
+  const trust =
+    context.trust | (hasLabels ? TRUST.LABELS : 0) | (meta.criTime === undefined ? 0 : TRUST.STREAM)
   const { text, members, reasons, dropped } = cleanText(withoutReturn(content), trust)
   const json = members !== undefined
   const sorted: Sorted = json ? sortMembers(members, trust) : { targets: new Map(), own: [], dropped: 0 }
@@ -143,7 +149,10 @@ export function canonicalize(content: Uint8Array, context: ContextFields, meta: 
     service: targets.get('service_name')?.slice(1, -1),
     namespace: targets.get('namespace')?.slice(1, -1),
     traceId: targets.get('trace_id')?.slice(1, -1),
-    logType: logTypeRaw === undefined ? LOG_TYPES.indexOf(context.log_type) : LOG_TYPES.indexOf(logTypeRaw.slice(1, -1)),
+    logType:
+      logTypeRaw === undefined
+        ? LOG_TYPES.indexOf(context.log_type)
+        : LOG_TYPES.indexOf(logTypeRaw.slice(1, -1)),
     reasons,
     dropped: dropped + sorted.dropped,
   }

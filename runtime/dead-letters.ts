@@ -45,7 +45,8 @@ const TAIL_BYTES = 16 * 1024 ** 2
 const KEYS_MAX = 65_536
 const NAME = /^\d{8}\.ndjson$/
 
-const keyOf = (letter: { readonly frame: string; readonly n: number }): string => `${letter.frame}-${letter.n}`
+const keyOf = (letter: { readonly frame: string; readonly n: number }): string =>
+  `${letter.frame}-${letter.n}`
 
 export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
   const { folder, bytesMax = BYTES_MAX, fileBytesMax = FILE_BYTES_MAX } = options

@@ -30,7 +30,10 @@ const SLOW_SLACK_MS = 100
  * that were in flight together), a tenth less for an answer far slower than the mean (the idea of Netflix's concurrency-limits and
  * of Vector's adaptive request concurrency).
  */
-export function createLimiter(options: { readonly max: number; readonly initial?: number }, clock: Clock): Limiter {
+export function createLimiter(
+  options: { readonly max: number; readonly initial?: number },
+  clock: Clock,
+): Limiter {
   let limit = Math.min(options.max, Math.max(1, options.initial ?? 1))
   let inFlight = 0
   let meanMs: number | undefined

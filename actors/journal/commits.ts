@@ -45,6 +45,7 @@ export interface Commits {
 
 /** A gathering commit goes as soon as this much waits. */
 const GATHER_BYTES_MAX = 1024 * 1024
+const LOOK_AGAIN_MS = 1000
 
 export function createCommits(options: CommitsOptions): Commits {
   const { wal, slots, clock } = options
@@ -58,6 +59,7 @@ export function createCommits(options: CommitsOptions): Commits {
   let wakeBlocked: (() => void) | undefined
   let troubled = false
   let stopping = false
+  let abandoned = false
   let giveUp: (() => void) | undefined
 
   const entryBytes = (frame: PendingFrame) => ENVELOPE_BYTES + frame.encodedBytes
@@ -86,7 +88,7 @@ export function createCommits(options: CommitsOptions): Commits {
 
   async function run(): Promise<void> {
     let first = true
-    while (queue.length > 0) {
+    while (queue.length > 0 && !abandoned) {
       // The first turn too: what was added in this very turn of the event loop goes along.
       if (first) await Promise.resolve()
       first = false
@@ -140,7 +142,14 @@ export function createCommits(options: CommitsOptions): Commits {
     }
     options.blocked(true)
     giveUp?.()
-    await new Promise<void>((resolve) => (wakeBlocked = resolve))
+    await new Promise<void>((resolve) => {
+      // Looks again by itself too: deleting may have failed for a reason that passes.
+      const cancel = clock.after(LOOK_AGAIN_MS, resolve)
+      wakeBlocked = () => {
+        cancel()
+        resolve()
+      }
+    })
     wakeBlocked = undefined
   }
 
@@ -168,8 +177,11 @@ export function createCommits(options: CommitsOptions): Commits {
     async stop() {
       stopping = true
       flush()
-      if (running === undefined || troubled || wakeBlocked !== undefined) return
-      await Promise.race([running, new Promise<void>((resolve) => (giveUp = resolve))])
+      const stuck = troubled || wakeBlocked !== undefined
+      if (running !== undefined && !stuck)
+        await Promise.race([running, new Promise<void>((resolve) => (giveUp = resolve))])
+      abandoned = true
+      wakeBlocked?.()
     },
   }
 }

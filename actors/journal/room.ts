@@ -22,7 +22,7 @@ async function dropOldest(options: RoomOptions): Promise<void> {
     const seqs = feed.undelivered(range[0], range[1])
     for (const seq of seqs) done.get(backend)?.add(seq)
     const lost = seqs.reduce((sum, seq) => sum + (records.get(seq) ?? 0), 0)
-    if (lost > 0) options.givenUp(backend, seqs.length, lost)
+    if (seqs.length > 0) options.givenUp(backend, seqs.length, lost)
   }
   await wal.trim(range[1])
 }

@@ -3,6 +3,7 @@ import { frameCodecBytes, createFrameCodec } from '../../runtime/frame-codec.js'
 import path from 'node:path'
 import { createKernel } from '../../kernel/kernel.js'
 import type { BackendOptions } from '../../protocol/config/backends.js'
+import type { FrameHeader } from '../../protocol/frame.js'
 import type { Actor, ActorContext } from '../../runtime/actor.js'
 import { sleep } from '../../runtime/clock.js'
 import { createDeadLetters } from '../../runtime/dead-letters.js'
@@ -29,7 +30,10 @@ const KERNEL_OWN_BYTES = 5 * 1024 * 1024
 const STOP_WAIT_MS = 3000
 
 /** Writes to `journal`: subscribe, taken, done, outage, recovered; to `supervisor`: status. */
-export function writerActor(context: ActorContext, { name, options, stopWaitMs = STOP_WAIT_MS }: WriterPlan): Actor {
+export function writerActor(
+  context: ActorContext,
+  { name, options, stopWaitMs = STOP_WAIT_MS }: WriterPlan,
+): Actor {
   const { clock, log, metrics } = context
   const kernel = createKernel({ memoryBytes: KERNEL_OWN_BYTES + frameCodecBytes() + kernelBytesOf(options) })
   const codec = createFrameCodec(kernel)
@@ -68,6 +72,7 @@ export function writerActor(context: ActorContext, { name, options, stopWaitMs =
   const intake = createIntake({
     codec,
     slots: context.slots,
+    headers: context.local('frame-headers', () => new Map<number, FrameHeader>()),
     encode: (frame) => backend.encode(frame),
     begin: (seq, header, bytes) => ledger.begin(seq, header.count, bytes),
     corrupt,
@@ -116,7 +121,11 @@ export function writerActor(context: ActorContext, { name, options, stopWaitMs =
         const reason = error instanceof Error ? error.message : String(error)
         health.openFailed(reason)
         metrics.add('write_failed_total', 1, { backend: name })
-        await sleep(clock, backoffMs(options.retry, failures, () => context.random()), opening.signal)
+        await sleep(
+          clock,
+          backoffMs(options.retry, failures, () => context.random()),
+          opening.signal,
+        )
       }
     }
   }
@@ -153,7 +162,8 @@ export function writerActor(context: ActorContext, { name, options, stopWaitMs =
     on: {
       frame(message) {
         intake.accept(message)
-        if (message.slot !== undefined) context.send('journal', { type: 'taken', writer: name, seq: message.seq })
+        if (message.slot !== undefined)
+          context.send('journal', { type: 'taken', writer: name, seq: message.seq })
         work()
       },
       drain,
@@ -163,7 +173,7 @@ export function writerActor(context: ActorContext, { name, options, stopWaitMs =
       opening.abort()
       for (const cancel of timers) cancel()
       cancelFlush?.()
-      backend.flush(EVERYTHING)
+      // What is open or waits is not sent any more: the journal has it.
       await delivery.stop(stopWaitMs)
       await burial.stop()
       await backend.close()
@@ -172,4 +182,3 @@ export function writerActor(context: ActorContext, { name, options, stopWaitMs =
     },
   }
 }
-

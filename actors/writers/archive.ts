@@ -7,7 +7,15 @@ import { type HourFile, openHourFile } from './archive/hour-file.js'
 import { encodeMember, MEMBER_FRAMES_MAX } from './archive/member.js'
 import { entryTimeMs } from './entry-time.js'
 import { deleteBefore } from './archive/retention.js'
-import { addPart, type Backend, type BackendContext, type Batch, failed, type LoadedFrame, type Result } from './writer.js'
+import {
+  addPart,
+  type Backend,
+  type BackendContext,
+  type Batch,
+  failed,
+  type LoadedFrame,
+  type Result,
+} from './writer.js'
 
 /** What one frame has of one hour: written in one member, so that it is in the file whole or not at all. */
 interface Portion {
@@ -26,7 +34,10 @@ const FILES_MAX = 64
 const LANE = 0
 
 /** Each line is the canonical record with `batch_id` and `rid` added, so that a replay gives every record its own id again. */
-export function createArchive(context: BackendContext<ArchiveBatch>, options: ArchiveOptions): Backend<ArchiveBatch> {
+export function createArchive(
+  context: BackendContext<ArchiveBatch>,
+  options: ArchiveOptions,
+): Backend<ArchiveBatch> {
   const { kernel, clock, log, name } = context
   const node = context.nodeId.replace(/[^\w-]/g, '_')
   const files = new Map<number, HourFile>()
@@ -103,8 +114,11 @@ export function createArchive(context: BackendContext<ArchiveBatch>, options: Ar
 
   function expire(): void {
     deleteBefore(options.path, node, clock.now() - options.retention).then(
-      (deleted) => deleted > 0 && log.info({ backend: name, deleted }, 'archive files past their retention were deleted'),
-      (error: unknown) => log.warn({ backend: name, err: error }, 'archive files past their retention cannot be deleted'),
+      (deleted) =>
+        deleted > 0 &&
+        log.info({ backend: name, deleted }, 'archive files past their retention were deleted'),
+      (error: unknown) =>
+        log.warn({ backend: name, err: error }, 'archive files past their retention cannot be deleted'),
     )
   }
 
@@ -132,7 +146,10 @@ export function createArchive(context: BackendContext<ArchiveBatch>, options: Ar
 }
 
 /** The lines of a frame, by hour of their timestamp. */
-function portionsOf({ header, rawPtr, indexPtr }: LoadedFrame, kernel: BackendContext<ArchiveBatch>['kernel']): Portion[] {
+function portionsOf(
+  { header, rawPtr, indexPtr }: LoadedFrame,
+  kernel: BackendContext<ArchiveBatch>['kernel'],
+): Portion[] {
   const tail = Buffer.from(`,"batch_id":"${header.id}","rid":"${header.id}-`)
   const lines = new Map<number, Buffer[]>()
   const oneHour = Math.floor(header.minTsMs / HOUR_MS) === Math.floor(header.maxTsMs / HOUR_MS)

@@ -47,7 +47,8 @@ export function createBurial(context: BurialContext): Burial {
         return true
       } catch (error) {
         blocked = error instanceof Error ? error.message : String(error)
-        if (failures === 1) log.error({ backend }, `dead letters cannot be written, delivery waits: ${blocked}`)
+        if (failures === 1)
+          log.error({ backend }, `dead letters cannot be written, delivery waits: ${blocked}`)
         await sleep(clock, backoffMs(RETRY, failures, context.random), stopping.signal)
       }
     }
@@ -66,7 +67,11 @@ export function createBurial(context: BurialContext): Burial {
     }
   }
 
-  async function bury(before: Promise<boolean>, refused: readonly Refused[], tries: number): Promise<boolean> {
+  async function bury(
+    before: Promise<boolean>,
+    refused: readonly Refused[],
+    tries: number,
+  ): Promise<boolean> {
     await before
     if (!(await put(refused, tries))) return false
     count(refused)

@@ -22,12 +22,18 @@ export function tlsOf(name: string, options: CredentialOptions): Tls {
   try {
     return { ca: readFileSync(options.ca_file, 'utf8'), rejectUnauthorized: options.tls_verify }
   } catch (cause) {
-    throw new MillraceError('config.ca_file', `backends.${name}.ca_file: ${options.ca_file} cannot be read`, { cause })
+    throw new MillraceError('config.ca_file', `backends.${name}.ca_file: ${options.ca_file} cannot be read`, {
+      cause,
+    })
   }
 }
 
 /** The value of an option or of its `_file` twin; the file wins. */
-export function secretOf(option: string, value: string | undefined, file: string | undefined): string | undefined {
+export function secretOf(
+  option: string,
+  value: string | undefined,
+  file: string | undefined,
+): string | undefined {
   return file === undefined ? value : readSecret(file, `${option}_file`)
 }
 

@@ -40,7 +40,8 @@ export interface DeliveryContext<B extends Batch> {
 
 export function createDelivery<B extends Batch>(context: DeliveryContext<B>): Delivery<B> {
   const { backend, options, clock, metrics, burial } = context
-  const gate = createGate(options, clock, context.random, context.breakerChanged)
+  const random = () => context.random()
+  const gate = createGate(options, clock, random, (state) => context.breakerChanged(state))
   const lanes = new Map<number, Promise<void>>()
   const stopping = new AbortController()
   const cutting = new AbortController()
@@ -95,7 +96,7 @@ export function createDelivery<B extends Batch>(context: DeliveryContext<B>): De
       if (result.settled.length > 0) context.settled(result.settled)
       if (result.refused.length > 0 && !(await burial.bury(result.refused, number))) return undefined
       if (result.fault !== undefined) {
-        const waitMs = backoffMs(options.retry, number, context.random, result.fault.retryAfterMs)
+        const waitMs = backoffMs(options.retry, number, random, result.fault.retryAfterMs)
         await sleep(clock, waitMs, stopping.signal)
         if (stopping.signal.aborted) return undefined
       }

@@ -6,7 +6,15 @@ import { type Answer, createElasticsearchClient, type ElasticsearchClient } from
 import { batchOf, halvesOf, type Item, itemsOf, partsOf, rawItem, recordOf } from './elasticsearch/items.js'
 import { installTemplate } from './elasticsearch/template.js'
 import { faultOfError, faultOfStatus } from './http-fault.js'
-import { type Backend, type BackendContext, failed, type Fault, type Refused, type Result, type Turn } from './writer.js'
+import {
+  type Backend,
+  type BackendContext,
+  failed,
+  type Fault,
+  type Refused,
+  type Result,
+  type Turn,
+} from './writer.js'
 
 export { bulkEncoderBytes as elasticsearchKernelBytes }
 
@@ -14,6 +22,8 @@ export { bulkEncoderBytes as elasticsearchKernelBytes }
 const OPERATOR_ERRORS =
   /^(invalid_index_name|validation|index_closed|cluster_block|security|index_not_found|action_request_validation|process_cluster_event_timeout|unavailable_shards|authorization)_exception$/
 const TRIES_BEFORE_SPLIT = 3
+const TRIES_BEFORE_SHRINK = 5
+const RESET_BYTES_MIN = 1024 * 1024
 const LOG_EVERY_MS = 10_000
 
 export function createElasticsearch(
@@ -32,7 +42,7 @@ export function createElasticsearch(
     try {
       answer = await client.bulk(batch.index, batch.body, batch.stage !== 'first', turn.signal)
     } catch (error) {
-      return failed(batch, faultOfError(what, error, turn.signal.aborted, options.timeout))
+      return unanswered(batch, turn, error)
     }
     if (answer.status !== 200) return wholeRefused(batch, turn, answer)
     if (batch.stage === 'first' && allStored(answer.body, batch.records)) {
@@ -41,12 +51,30 @@ export function createElasticsearch(
     }
     const answers = readItems(answer.body, batch.records)
     if (answers === undefined) {
-      return failed(batch, { kind: 'down', reason: `${what}: the answer does not speak of all ${batch.records} documents` })
+      return failed(batch, {
+        kind: 'down',
+        reason: `${what}: the answer does not speak of all ${batch.records} documents`,
+      })
     }
     return sort(batch, itemsOf(batch), answers)
   }
 
-  function wholeRefused(batch: BulkBatch, turn: Turn, { status, retryAfter, body }: Answer): Result<BulkBatch> {
+  /** A proxy that finds the body too large may hang up before its 413 is read: so what is reset again and again gets smaller. */
+  function unanswered(batch: BulkBatch, turn: Turn, error: unknown): Result<BulkBatch> {
+    const fault = faultOfError(what, error, turn.signal.aborted, options.timeout)
+    const large = batch.bytes > RESET_BYTES_MIN && batch.records > 1
+    const hungUp =
+      large && turn.number >= TRIES_BEFORE_SHRINK && /ECONNRESET|EPIPE|other side closed/.test(fault.reason)
+    if (!hungUp) return failed(batch, fault)
+    encoder.shrink(batch.bytes)
+    return { settled: [], refused: [], next: halvesOf(batch), fault }
+  }
+
+  function wholeRefused(
+    batch: BulkBatch,
+    turn: Turn,
+    { status, retryAfter, body }: Answer,
+  ): Result<BulkBatch> {
     const fault = faultOfStatus(what, status, retryAfter, clock.now())
     const many = batch.records > 1
     if (status === 413) {
@@ -56,11 +84,16 @@ export function createElasticsearch(
     }
     // A bulk above the server's memory limit is 429 for ever; a plain 400 can be the work of one document.
     const shrinks = status === 429 && batch.bytes > 2 * BULK_BYTES_MIN
+    // Only while others are stored: else it is the server, or not even Elasticsearch, that says so to everything.
     const isolates = status === 400 && turn.storedMs > turn.firstMs
     if (turn.number < TRIES_BEFORE_SPLIT || !(shrinks || isolates)) return failed(batch, fault)
     if (shrinks) encoder.shrink(batch.bytes)
     if (many) return { settled: [], refused: [], next: halvesOf(batch), fault }
-    return { settled: [], refused: buried(batch, itemsOf(batch), 'refused', body.toString().slice(0, 500)), next: [] }
+    return {
+      settled: [],
+      refused: buried(batch, itemsOf(batch), 'refused', body.toString().slice(0, 500)),
+      next: [],
+    }
   }
 
   /** Mixed answers: each item by its status, each next step as a batch of its own. */
@@ -74,7 +107,8 @@ export function createElasticsearch(
       sorted[verdict].push(item)
       if (verdict === 'again') fault = worse(fault, answer)
       if (verdict === 'refused') refusals.push(answer)
-      if (batch.stage === 'raw' && answer.status === 201) metrics.add('raw_documents_total', 1, { backend: name })
+      if (batch.stage === 'raw' && answer.status === 201)
+        metrics.add('raw_documents_total', 1, { backend: name })
     }
     const next: BulkBatch[] = []
     if (sorted.again.length === batch.records) next.push(batch)
@@ -98,7 +132,13 @@ export function createElasticsearch(
       return []
     }
     sayRefused(refusals)
-    next.push(batchOf(items.map((item) => rawItem(item, options.data_stream)), batch, 'raw'))
+    next.push(
+      batchOf(
+        items.map((item) => rawItem(item, options.data_stream)),
+        batch,
+        'raw',
+      ),
+    )
     return []
   }
 
@@ -107,12 +147,16 @@ export function createElasticsearch(
     if (clock.monotonic() - saidMs < LOG_EVERY_MS) return
     saidMs = clock.monotonic()
     const types = [...new Set(refusals.map((refusal) => refusal.type))]
-    log.warn({ backend: name, records: refusals.length, types }, 'documents refused for their shape are sent again as raw')
+    log.warn(
+      { backend: name, records: refusals.length, types },
+      'documents refused for their shape are sent again as raw',
+    )
   }
 
   function worse(fault: Fault | undefined, { status, type }: ItemAnswer): Fault {
     if (fault?.kind === 'overload') return fault
-    if (status === 429) return { kind: 'overload', reason: `${what} answers 429 to single documents: overloaded` }
+    if (status === 429)
+      return { kind: 'overload', reason: `${what} answers 429 to single documents: overloaded` }
     const kind = status >= 500 ? 'down' : 'blocked'
     return { kind, reason: `${what} answers ${status} to single documents${type === '' ? '' : `: ${type}`}` }
   }
@@ -130,9 +174,9 @@ export function createElasticsearch(
       client = createElasticsearchClient(name, options)
       if (options.template) await installTemplate(client, options, log, signal)
     },
-    encode: encoder.encode,
-    flush: encoder.flush,
-    relieve: encoder.relieve,
+    encode: (frame) => encoder.encode(frame),
+    flush: (begunMs) => encoder.flush(begunMs),
+    relieve: (ordinal) => encoder.relieve(ordinal),
     attempt,
     async close() {
       await client?.close()

@@ -99,9 +99,9 @@ export function createGate(
       judge(permit, outcome, partly)
       pump()
     },
-    breaker: breaker.state,
-    limit: limiter.limit,
-    inFlight: limiter.inFlight,
+    breaker: () => breaker.state(),
+    limit: () => limiter.limit(),
+    inFlight: () => limiter.inFlight(),
     waiting: () => waiters.length,
     close() {
       closed = true

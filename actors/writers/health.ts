@@ -17,7 +17,11 @@ export interface HealthReport {
 }
 
 export interface Health {
-  breakerChanged(state: BreakerState, fault: Fault | undefined, ledger: Pick<Ledger, 'frames' | 'bytes'>): void
+  breakerChanged(
+    state: BreakerState,
+    fault: Fault | undefined,
+    ledger: Pick<Ledger, 'frames' | 'bytes'>,
+  ): void
   /** The backend could not be opened, or now could. */
   openFailed(reason: string | undefined): void
   /** Once a second; a status is sent when it differs from the last one. */
@@ -72,7 +76,10 @@ export function createHealth(context: ActorContext, backend: string): Health {
       failedToOpen = reason !== undefined
       metrics.set('breaker_open', failedToOpen ? 1 : 0, { backend })
       if (failedToOpen && !already) {
-        log.error({ backend, event: 'backend_down', reason }, `backend ${backend} cannot be opened: ${reason}`)
+        log.error(
+          { backend, event: 'backend_down', reason },
+          `backend ${backend} cannot be opened: ${reason}`,
+        )
       } else if (!failedToOpen && already) {
         log.error({ backend, event: 'backend_back' }, `backend ${backend} is open`)
       }
@@ -82,12 +89,26 @@ export function createHealth(context: ActorContext, backend: string): Health {
       if (report.fault !== undefined) lastFault = report.fault.reason
       const reason = reasonOf(report)
       const { breaker, concurrency, inFlight, frames, bytes, waiting } = report
-      const detail = { breaker: unopened === undefined ? breaker : 'open', opened: unopened === undefined, concurrency, inFlight, frames, bytes, waiting }
+      const detail = {
+        breaker: unopened === undefined ? breaker : 'open',
+        opened: unopened === undefined,
+        concurrency,
+        inFlight,
+        frames,
+        bytes,
+        waiting,
+      }
       const text = JSON.stringify({ reason, detail })
       if (text === lastSent) return
       lastSent = text
       const actor = context.name
-      context.send('supervisor', { type: 'status', actor, ready: true, ...(reason === undefined ? {} : { reason }), detail })
+      context.send('supervisor', {
+        type: 'status',
+        actor,
+        ready: true,
+        ...(reason === undefined ? {} : { reason }),
+        detail,
+      })
     },
   }
 }

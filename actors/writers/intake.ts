@@ -18,6 +18,8 @@ export interface Intake {
 export interface IntakeOptions {
   readonly codec: FrameCodec
   readonly slots: Slots
+  /** Headers by seq, shared by the writers of one thread: each frame's is decoded once. */
+  readonly headers: Map<number, FrameHeader>
   encode(frame: LoadedFrame): boolean
   /** Books the frame; undefined: it is owed already, leave it. */
   begin(seq: number, header: FrameHeader, bytes: number): number | undefined
@@ -33,8 +35,10 @@ interface Waiting {
   readonly header: FrameHeader | undefined
 }
 
-/** The journal's credit bounds the queue; only a few buffers are kept for reuse. */
-const SPARE_BUFFERS = 8
+/** The journal's credit bounds the queue; this many buffers are kept for reuse, of which only what was used is resident. */
+const SPARE_BUFFERS = 32
+/** Writers of one thread get a frame one right after the other. */
+const HEADERS_MAX = 16
 
 export function createIntake(options: IntakeOptions): Intake {
   const { codec, slots } = options
@@ -93,6 +97,18 @@ export function createIntake(options: IntakeOptions): Intake {
     }
   }
 
+  function headerOf(seq: number, encoded: Uint8Array): FrameHeader {
+    const known = options.headers.get(seq)
+    if (known !== undefined) return known
+    const { header } = readFrameHeader(encoded)
+    for (const oldest of options.headers.keys()) {
+      if (options.headers.size < HEADERS_MAX) break
+      options.headers.delete(oldest)
+    }
+    options.headers.set(seq, header)
+    return header
+  }
+
   return {
     accept({ seq, slot, encoded, rawBytes, encodedBytes }) {
       const busy = current !== undefined || queue.length > 0
@@ -102,7 +118,12 @@ export function createIntake(options: IntakeOptions): Intake {
         else loadEncoded(seq, bytes, rawBytes)
         return
       }
-      const { header } = readFrameHeader(slots.encoded(slot).subarray(0, encodedBytes))
+      let header: FrameHeader
+      try {
+        header = headerOf(seq, slots.encoded(slot).subarray(0, encodedBytes))
+      } catch (error) {
+        return options.corrupt(seq, error)
+      }
       const raw = slots.raw(slot).subarray(0, rawBytes)
       if (busy) queue.push({ seq, rawBytes, header, bytes: copyRaw(raw) })
       else loadRaw(seq, header, raw)

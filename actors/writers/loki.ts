@@ -6,7 +6,7 @@ import { reasonOf, type Verdict, verdictOf } from './loki/answer.js'
 import { createLokiClient, type LokiAnswer, type LokiClient } from './loki/client.js'
 import { createBlocks, blocksBytes } from './loki/blocks.js'
 import { createDivider, isOneStream } from './loki/divide.js'
-import { createLokiEncoder, lokiEncoderBytes, type PushBatch } from './loki/encoder.js'
+import { createLokiEncoder, lokiEncoderBytes, PUSH_BYTES_MAX, type PushBatch } from './loki/encoder.js'
 import { labelsOf } from './loki/labels.js'
 import type { Entry } from './loki/push.js'
 import { createStreams } from './loki/streams.js'
@@ -19,6 +19,8 @@ const TRIES_BEFORE_SPLIT = 3
 const POISON_MS = 60_000
 /** max_chunk_age / 2: how far behind its stream's newest an entry may be. */
 const BEHIND_MS = 3_600_000
+/** Statuses of a gateway that lets nobody through to Loki. */
+const CLOSED_DOORS = new Set([401, 403, 502, 504])
 /** Below this a 429 is not about the size of the push. */
 const SPLIT_BYTES_MIN = 128 * 1024
 
@@ -26,8 +28,18 @@ export function createLoki(context: BackendContext<PushBatch>, options: LokiOpti
   const { name, clock, log } = context
   const what = `loki ${options.url}`
   const { labels, colliding } = labelsOf(options.labels)
-  if (colliding.length > 0) log.warn({ backend: name, colliding }, 'labels whose names fall together at Loki are left out')
-  const streams = createStreams({ labels, tenant: options.tenant ?? '', lanes: options.lanes, streamsMax: options.streams_max }, clock)
+  if (colliding.length > 0)
+    log.warn({ backend: name, colliding }, 'labels whose names fall together at Loki are left out')
+  if (options.batch_bytes > PUSH_BYTES_MAX) {
+    log.warn(
+      { backend: name, batch_bytes: options.batch_bytes },
+      `batch_bytes is bounded to ${PUSH_BYTES_MAX}: Loki refuses larger pushes`,
+    )
+  }
+  const streams = createStreams(
+    { labels, tenant: options.tenant ?? '', lanes: options.lanes, streamsMax: options.streams_max },
+    clock,
+  )
   const encoder = createLokiEncoder(context, options, streams)
   const divider = createDivider(createBlocks(context.kernel))
   const laneStoredMs = new Map<number, number>()
@@ -43,6 +55,7 @@ export function createLoki(context: BackendContext<PushBatch>, options: LokiOpti
     }
     if (answer.status === 204) {
       laneStoredMs.set(batch.lane, clock.monotonic())
+      encoder.taken(batch.rawBytes)
       return { settled: batch.parts, refused: [], next: [] }
     }
     return judge(batch, turn, answer, verdictOf(answer.status, answer.text))
@@ -79,7 +92,8 @@ export function createLoki(context: BackendContext<PushBatch>, options: LokiOpti
   function again(batch: PushBatch, turn: Turn, answer: LokiAnswer): Result<PushBatch> {
     const status = answer.status === 400 && /limit/i.test(answer.text) ? 429 : answer.status
     const fault = faultOfStatus(what, status, answer.retryAfter, clock.now())
-    const shrinks = fault.kind === 'overload' && turn.number >= TRIES_BEFORE_SPLIT && batch.rawBytes > 2 * SPLIT_BYTES_MIN
+    const shrinks =
+      fault.kind === 'overload' && turn.number >= TRIES_BEFORE_SPLIT && batch.rawBytes > 2 * SPLIT_BYTES_MIN
     if (!shrinks || batch.records === 1) return failed(batch, fault)
     encoder.shrink(batch.rawBytes)
     return { settled: [], refused: [], next: divider.halves(divider.entriesOf(batch), batch), fault }
@@ -92,11 +106,16 @@ export function createLoki(context: BackendContext<PushBatch>, options: LokiOpti
   function suspect(batch: PushBatch, turn: Turn, answer: LokiAnswer): Result<PushBatch> {
     const fault = faultOfStatus(what, answer.status, answer.retryAfter, clock.now())
     if (turn.number < TRIES_BEFORE_SPLIT) return failed(batch, fault)
-    if (batch.records > 1) return { settled: [], refused: [], next: divider.halves(divider.entriesOf(batch), batch), fault }
+    if (batch.records > 1)
+      return { settled: [], refused: [], next: divider.halves(divider.entriesOf(batch), batch), fault }
     const sinceMs = clock.monotonic() - turn.firstMs
     const othersStored = (laneStoredMs.get(batch.lane) ?? Number.NEGATIVE_INFINITY) > turn.firstMs - POISON_MS
     if (sinceMs < POISON_MS || !othersStored || turn.storedMs < turn.firstMs) return failed(batch, fault)
-    return { settled: [], refused: divider.refused(divider.entriesOf(batch), batch, 'server_error', answer.text), next: [] }
+    return {
+      settled: [],
+      refused: divider.refused(divider.entriesOf(batch), batch, 'server_error', answer.text),
+      next: [],
+    }
   }
 
   /** The poison entry alone is dead; of several, halves. A blocked stream is blocked with all its entries. */
@@ -108,9 +127,14 @@ export function createLoki(context: BackendContext<PushBatch>, options: LokiOpti
   }
 
   /** All entries outside are refused, so they go at once; the rest may have been stored, and is sent once more as it was. */
-  function withoutOutside(batch: PushBatch, verdict: Verdict & { kind: 'outside' }, answer: LokiAnswer): Result<PushBatch> {
+  function withoutOutside(
+    batch: PushBatch,
+    verdict: Verdict & { kind: 'outside' },
+    answer: LokiAnswer,
+  ): Result<PushBatch> {
     const entries = divider.entriesOf(batch)
-    const isOut = ({ tsMs }: Entry) => (verdict.reason === 'too_old' ? tsMs < verdict.edgeMs : tsMs >= verdict.edgeMs)
+    const isOut = ({ tsMs }: Entry) =>
+      verdict.reason === 'too_old' ? tsMs < verdict.edgeMs : tsMs >= verdict.edgeMs
     const out = entries.filter(isOut)
     if (out.length === 0) return isolate(batch, verdict.reason, answer)
     const rest = entries.filter((entry) => !isOut(entry))
@@ -129,26 +153,27 @@ export function createLoki(context: BackendContext<PushBatch>, options: LokiOpti
     const rest = entries.filter((entry) => entry.tsMs >= edgeMs)
     const twin = streams.track(track.stream, track.level + 1)
     const next = rest.length === 0 ? [] : [divider.batchOf(rest, batch)]
-    if (twin === undefined) return { settled: [], refused: divider.refused(late, batch, 'too_far_behind', answer.text), next }
+    if (twin === undefined)
+      return { settled: [], refused: divider.refused(late, batch, 'too_far_behind', answer.text), next }
     twin.newestMs = Math.max(twin.newestMs, late.at(-1)?.tsMs ?? 0)
     const moved = late.map((entry) => ({ ...entry, labels: twin.labels.toString() }))
     return { settled: [], refused: [], next: [...next, divider.batchOf(moved, batch)] }
   }
 
   return {
-    /** Anything but a refusal of the credentials will do: /ready may be hidden behind a gateway. */
+    /** Nearly any answer will do: /ready may be hidden behind a gateway, and Loki says 503 there for a while in which it takes pushes. */
     async open(signal) {
       await client?.close()
       client = createLokiClient(name, options)
       const { status } = await client.probe(signal)
-      if (status >= 500 || status === 401 || status === 403) {
+      if (CLOSED_DOORS.has(status)) {
         const { reason } = faultOfStatus(what, status, undefined, clock.now())
         throw new MillraceError('loki.unreachable', reason)
       }
     },
-    encode: encoder.encode,
-    flush: encoder.flush,
-    relieve: encoder.relieve,
+    encode: (frame) => encoder.encode(frame),
+    flush: (begunMs) => encoder.flush(begunMs),
+    relieve: (ordinal) => encoder.relieve(ordinal),
     attempt,
     async close() {
       await client?.close()

@@ -86,8 +86,14 @@ function block(to: usize, pair: usize): usize {
 }
 
 function ownNames(entry: usize): u32 {
-  const first = load<u32>(entry, T.POD_UID) | load<u32>(entry, T.POD_NAME) | load<u32>(entry, T.CONTAINER_NAME)
-  return first | load<u32>(entry, T.NAMESPACE_RAW) | load<u32>(entry, T.NODE_NAME) | load<u32>(entry, T.LOG_TYPE_RAW)
+  const first =
+    load<u32>(entry, T.POD_UID) | load<u32>(entry, T.POD_NAME) | load<u32>(entry, T.CONTAINER_NAME)
+  return (
+    first |
+    load<u32>(entry, T.NAMESPACE_RAW) |
+    load<u32>(entry, T.NODE_NAME) |
+    load<u32>(entry, T.LOG_TYPE_RAW)
+  )
 }
 
 /** pod_uid … node_name: the context's block, or member by member when the record brings some of its own. */
@@ -172,7 +178,9 @@ function writeRecord(to: usize, entry: usize, ctx: usize, flags: u32): usize {
 }
 
 function contextBytes(ctx: usize): usize {
-  return <usize>(load<u32>(ctx, C.C_SERVICE + 4) + load<u32>(ctx, C.C_BLOCK_ALL + 4) + load<u32>(ctx, C.C_LABELS + 4))
+  return <usize>(
+    (load<u32>(ctx, C.C_SERVICE + 4) + load<u32>(ctx, C.C_BLOCK_ALL + 4) + load<u32>(ctx, C.C_LABELS + 4))
+  )
 }
 
 /** True when the record surely fits before `limit`. */

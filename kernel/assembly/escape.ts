@@ -2,9 +2,10 @@
 
 /** The letter after the backslash for each byte below 32; 0 where \u00XX is needed. */
 // prettier-ignore
-const SHORT: usize = memory.data<u8>([
-  0, 0, 0, 0, 0, 0, 0, 0, 98, 116, 110, 0, 102, 114, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-], 16)
+const SHORT: usize = memory.data<u8>(
+  [0, 0, 0, 0, 0, 0, 0, 0, 98, 116, 110, 0, 102, 114, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+  16,
+)
 
 function specialMask(block: v128): i32 {
   const quote = i8x16.eq(block, i8x16.splat(34))
@@ -17,7 +18,7 @@ export function escapedLength(start: usize, end: usize): usize {
   let length = end - start
   for (let at = start; at < end; at += 16) {
     let mask = specialMask(v128.load(at))
-    if (end - at < 16) mask &= (1 << <i32>(end - at)) - 1
+    if (end - at < 16) mask &= (1 << (<i32>(end - at))) - 1
     while (mask != 0) {
       const byte = <usize>load<u8>(at + <usize>ctz(mask))
       length += byte >= 32 || load<u8>(SHORT + byte) != 0 ? 1 : 5

@@ -45,11 +45,11 @@ export function frameMaxTs(): f64 {
 }
 
 function localStream(stream: u32): u32 {
-  const at = LOCALS + (<usize>stream << 3)
+  const at = LOCALS + ((<usize>stream) << 3)
   if (load<u32>(at) == frameNumber) return load<u32>(at, 4)
   store<u32>(at, frameNumber)
   store<u32>(at, locals, 4)
-  store<u32>(STREAM_LIST + (<usize>locals << 2), stream)
+  store<u32>(STREAM_LIST + ((<usize>locals) << 2), stream)
   return locals++
 }
 
@@ -62,7 +62,7 @@ function uniqueTime(stream: u32, ns: i64, digits: u32): i64 {
     const unit = powerOf10(9 - digits)
     ns += <i64>(bumpFill() % <u64>unit) - (ns % unit)
   }
-  const at = STREAM_TIMES + (<usize>stream << 4)
+  const at = STREAM_TIMES + ((<usize>stream) << 4)
   const newest = load<i64>(at)
   const last = load<i64>(at, 8)
   if (ns <= newest && newest - ns < MS_NS) ns = newest + 1
@@ -72,7 +72,14 @@ function uniqueTime(stream: u32, ns: i64, digits: u32): i64 {
   return ns
 }
 
-export function putIndex(entry: usize, offset: u32, length: u32, weight: f32, traceOffset: u32, traceLength: u32): void {
+export function putIndex(
+  entry: usize,
+  offset: u32,
+  length: u32,
+  weight: f32,
+  traceOffset: u32,
+  traceLength: u32,
+): void {
   const stream = load<u32>(entry, T.STREAM)
   const ns = uniqueTime(stream, load<i64>(entry, T.TS), load<u32>(entry, T.TS_DIGITS))
   store<i64>(indexAt, ns)

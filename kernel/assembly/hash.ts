@@ -8,7 +8,7 @@ const KL: u64 = 0x42a3c1ebbcd33d3f
 /** The first eight bytes, or all of a shorter range with zeros behind. */
 export function headWord(at: usize, length: usize): u64 {
   const word = load<u64>(at)
-  return length < 8 ? word & (((<u64>1) << (<u64>length << 3)) - 1) : word
+  return length < 8 ? word & (((<u64>1) << ((<u64>length) << 3)) - 1) : word
 }
 
 /** The last eight bytes, 0 for a range shorter than that. */

@@ -6,4 +6,15 @@ export { internCount, internLen, internPtr, internReset } from './intern'
 export { judge, judgeNext, judgeNow, judgeSeed } from './judge'
 export { heapBase } from './memory'
 export { scanLines, scanResume, scanRunsUsed, scanSpans } from './scan'
-export { keptBytesPtr, keptPtr, missClear, missCount, missPtr, ratesPtr, seenBytesPtr, seenPtr, streamCount, streamsReset } from './streams'
+export {
+  keptBytesPtr,
+  keptPtr,
+  missClear,
+  missCount,
+  missPtr,
+  ratesPtr,
+  seenBytesPtr,
+  seenPtr,
+  streamCount,
+  streamsReset,
+} from './streams'

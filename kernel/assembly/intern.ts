@@ -29,7 +29,7 @@ export function internPtr(id: u32): usize {
 }
 
 export function internLen(id: u32): u32 {
-  return load<u32>(ENTRIES + (<usize>id << 3), 4)
+  return load<u32>(ENTRIES + ((<usize>id) << 3), 4)
 }
 
 /** The id of a text (raw bytes inside the quotes): 1 to 4,096, or 0xffff when the table is full or the text is longer than 256 bytes. */
@@ -40,15 +40,20 @@ export function intern(at: usize, length: usize): u32 {
   while (true) {
     const id = load<u32>(TABLE + (slot << 2))
     if (id == 0) break
-    const entry = ENTRIES + (<usize>id << 3)
-    if (load<u32>(entry) == hash && load<u32>(entry, 4) == <u32>length && sameBytes(internPtr(id), at, length)) return id
+    const entry = ENTRIES + ((<usize>id) << 3)
+    if (
+      load<u32>(entry) == hash &&
+      load<u32>(entry, 4) == <u32>length &&
+      sameBytes(internPtr(id), at, length)
+    )
+      return id
     slot = (slot + 1) & (SLOTS - 1)
   }
   if (count == INTERN_MAX) return OVERFLOW
   const id = ++count
   store<u32>(TABLE + (slot << 2), id)
-  store<u32>(ENTRIES + (<usize>id << 3), hash)
-  store<u32>(ENTRIES + (<usize>id << 3), <u32>length, 4)
+  store<u32>(ENTRIES + ((<usize>id) << 3), hash)
+  store<u32>(ENTRIES + ((<usize>id) << 3), <u32>length, 4)
   memory.copy(internPtr(id), at, length)
   return id
 }

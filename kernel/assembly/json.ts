@@ -52,6 +52,12 @@ export function firstSpecial(at: usize): usize {
   return at + <usize>ctz(specials(at) | 65536)
 }
 
+/** The same among the next 32: for values, which are longer than keys. */
+export function firstSpecial32(at: usize): usize {
+  const mask = <u64>(<u32>specials(at) | ((<u32>specials(at + 16)) << 16))
+  return at + <usize>ctz(mask | 0x100000000)
+}
+
 /** `at` is a byte of a string. Returns the address of the closing quote, 0 when the string is not valid. UTF-8 is checked elsewhere. */
 export function scanString(at: usize): usize {
   while (true) {

@@ -1,12 +1,11 @@
 // The verdict on a batch of records: each one's stream, its rate, and whether it is kept. Records of one trace share their fate on every node.
 import { C_ID, C_LEVEL, C_LOG_TYPE_NUMBER } from './context'
-import { countRecord, rateOf, streamCount, streamOf, STREAMS_MAX } from './streams'
+import { countRecord, rateOf, streamOf } from './streams'
 import * as T from './table'
 
 /** 2^56: OpenTelemetry's consistent probability sampling works on 56 bits of randomness. */
 const RANDOM_RANGE: f64 = 72057594037927936
 const RANDOM_MASK: u64 = 0xffffffffffffff
-const FULL: u32 = 0xffffffff
 
 let state: u64 = 0x9e3779b97f4a7c15
 let next: u32 = 0
@@ -19,7 +18,7 @@ export function bumpFill(): u64 {
 }
 
 export function judgeSeed(low: u32, high: u32): void {
-  state = (<u64>high << 32) | <u64>low
+  state = ((<u64>high) << 32) | <u64>low
   if (state == 0) state = 0x9e3779b97f4a7c15
   fillCounter = random() % 1000000000
 }
@@ -82,15 +81,20 @@ function entryStream(entry: usize, ctx: usize): u32 {
   if (load<u32>(entry, T.LOG_TYPE_RAW) == 0) store<u32>(entry, load<u32>(ctx, C_LOG_TYPE_NUMBER), T.LOG_TYPE)
   const service = load<u32>(entry, T.SERVICE)
   const namespace = load<u32>(entry, T.NAMESPACE)
-  return streamOf(load<u32>(ctx, C_ID), service, namespace, load<u32>(entry, T.LEVEL), load<u32>(entry, T.LOG_TYPE))
+  return streamOf(
+    load<u32>(ctx, C_ID),
+    service,
+    namespace,
+    load<u32>(entry, T.LEVEL),
+    load<u32>(entry, T.LOG_TYPE),
+  )
 }
 
 /**
  * Decides entries [from, to) that are not SKIP, PARTIAL or decided already. Returns how many are undecided because their stream has no rate yet
- * (then judgeNext is the first), or 0xffffffff, with nothing done, when the stream table may not have room.
+ * (then judgeNext is the first). The caller has checked that the stream table has room for `to - from` more.
  */
 export function judge(tablePtr: usize, from: u32, to: u32, ctxPtr: usize): u32 {
-  if (streamCount() + (to - from) > STREAMS_MAX) return FULL
   let undecided: u32 = 0
   next = to
   for (let n = from; n < to; n++) {

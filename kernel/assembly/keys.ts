@@ -38,7 +38,7 @@ function probe(slot: usize, owner: u64, at: usize, length: usize): void {
     const found = load<u64>(entry)
     if (<u32>found < serialOfRecord) {
       store<u64>(entry, owner)
-      store<u64>(entry, <u64>at | (<u64>length << 32), 8)
+      store<u64>(entry, <u64>at | ((<u64>length) << 32), 8)
       return
     }
     if (found == owner && load<u32>(entry, 12) == <u32>length && sameBytes(load<u32>(entry, 8), at, length)) {
@@ -66,7 +66,7 @@ export function checkKey(serial: u32, at: usize, length: usize, hash: u64): void
   const entry = TABLE + slot * SLOT_BYTES
   if (load<u32>(entry) >= serialOfRecord) return probe(slot, owner, at, length)
   store<u64>(entry, owner)
-  store<u64>(entry, <u64>at | (<u64>length << 32), 8)
+  store<u64>(entry, <u64>at | ((<u64>length) << 32), 8)
 }
 
 export function checkRootKey(serial: u32, at: usize, length: usize, hash: u64): void {
@@ -77,7 +77,7 @@ export function checkRootKey(serial: u32, at: usize, length: usize, hash: u64): 
   const entry = TABLE + slot * SLOT_BYTES
   if (load<u32>(entry) >= serialOfRecord) return probe(slot, owner, at, length)
   store<u64>(entry, owner)
-  store<u64>(entry, <u64>at | (<u64>length << 32), 8)
+  store<u64>(entry, <u64>at | ((<u64>length) << 32), 8)
 }
 
 /** A key with escapes: equal keys must have equal bytes, else the record is SLOW. */

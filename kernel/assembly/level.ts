@@ -34,7 +34,17 @@ function klogLevel(start: usize, end: usize): u32 {
 
 /** Bytes that may stand before a logfmt key: white space and the opening of a list. */
 function opensKey(byte: u32): bool {
-  return byte == 32 || byte == 9 || byte == 44 || byte == 59 || byte == 124 || byte == 91 || byte == 40 || byte == 123 || byte == 34
+  return (
+    byte == 32 ||
+    byte == 9 ||
+    byte == 44 ||
+    byte == 59 ||
+    byte == 124 ||
+    byte == 91 ||
+    byte == 40 ||
+    byte == 123 ||
+    byte == 34
+  )
 }
 
 /** True when the key that ends before `equals` is level, lvl, severity or log_level. */
@@ -114,7 +124,18 @@ function tokenLevel(start: usize, end: usize): u32 {
     to++
   }
   const after: u32 = to < end ? <u32>load<u8>(to) : 32
-  if (after != 32 && after != 9 && after != 58 && after != 93 && after != 41 && after != 125 && after != 62 && after != 124 && after != ESC) return 0
+  if (
+    after != 32 &&
+    after != 9 &&
+    after != 58 &&
+    after != 93 &&
+    after != 41 &&
+    after != 125 &&
+    after != 62 &&
+    after != 124 &&
+    after != ESC
+  )
+    return 0
   if (!upper && !bracketed && after != 58) return 0
   return levelOfWord(at, to - at)
 }

@@ -82,7 +82,8 @@ name('rid', N_RESERVED)
 /** The target of a key of at most 16 bytes, from its words and their hash. */
 export function targetOf(head: u64, tail: u64, length: usize, hash: u64): u32 {
   const entry = TABLE + ((<usize>(hash >> 57)) << ENTRY_SHIFT)
-  const different = (load<u64>(entry) ^ head) | (load<u64>(entry, 8) ^ tail) | <u64>(load<u32>(entry, 16) ^ <u32>length)
+  const different =
+    (load<u64>(entry) ^ head) | (load<u64>(entry, 8) ^ tail) | <u64>(load<u32>(entry, 16) ^ <u32>length)
   return different == 0 ? load<u32>(entry, 20) : N_OWN
 }
 

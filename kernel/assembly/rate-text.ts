@@ -33,12 +33,12 @@ function render(cell: usize, rate: f32): void {
 
 /** Address of the length byte, which the text follows. */
 export function rateTextOf(stream: u32, rate: f32): usize {
-  const cell = CELLS + (<usize>stream << CELL_SHIFT)
+  const cell = CELLS + ((<usize>stream) << CELL_SHIFT)
   if (load<f32>(cell) != rate) render(cell, rate)
   return cell + 8
 }
 
 /** 1 / the number that was written last for the stream. */
 export function rateWeight(stream: u32): f32 {
-  return load<f32>(CELLS + (<usize>stream << CELL_SHIFT), 4)
+  return load<f32>(CELLS + ((<usize>stream) << CELL_SHIFT), 4)
 }

@@ -1,6 +1,14 @@
 // One record's content: a JSON object whose members are sorted into the table, or a text whose level is looked for.
 import { hashMiddle, hashWords, headWord, tailWord } from './hash'
-import { firstSpecial, lastEscape, scanNested, scanScalar, scanString, skipSpace } from './json'
+import {
+  firstSpecial,
+  firstSpecial32,
+  lastEscape,
+  scanNested,
+  scanScalar,
+  scanString,
+  skipSpace,
+} from './json'
 import { beginKeys, checkEscapes, checkRootKey } from './keys'
 import { textLevel } from './level'
 import { beginMembers, ownDigits, ownNs, ownTime, takeMember } from './member'
@@ -62,7 +70,7 @@ function scanMembers(entry: usize, at: usize, trust: u32, serial: u32): usize {
     let end: usize = 0
     const first = load<u8>(value)
     if (first == 34) {
-      end = firstSpecial(value + 1)
+      end = firstSpecial32(value + 1)
       if (load<u8>(end) != 34) end = scanString(end)
       if (end == 0) return 0
       end++
@@ -143,7 +151,14 @@ function tryObject(entry: usize, start: usize, end: usize, trust: u32, flags: u3
  * Scans [start, end) into the entry, whose START, END, FLAGS, TS, TS_DIGITS are set and whose other words are 0.
  * `plain`: no byte is above 127. `isText`: do not try JSON. Writes the byte at `end` for a moment.
  */
-export function scanContent(entry: usize, start: usize, end: usize, trust: u32, plain: bool, isText: bool): void {
+export function scanContent(
+  entry: usize,
+  start: usize,
+  end: usize,
+  trust: u32,
+  plain: bool,
+  isText: bool,
+): void {
   const flags = load<u32>(entry, T.FLAGS)
   clearSlow()
   if (!plain && !isUtf8(start, end)) {

@@ -55,7 +55,10 @@ function readPrefix(entry: usize, start: usize, end: usize): usize {
   // The shortest prefix: 20 bytes of time, space, 6 bytes of stream, space, one letter.
   if (end - start < 29) return 0
   // Nanoseconds and Z, as the runtimes write it; else look for the space.
-  let at = load<u8>(start, 30) == 32 && load<u8>(start, 29) == 90 && load<u8>(start, 28) != 32 ? start + 30 : start + 20
+  let at =
+    load<u8>(start, 30) == 32 && load<u8>(start, 29) == 90 && load<u8>(start, 28) != 32
+      ? start + 30
+      : start + 20
   const timeLimit = end - start > 48 ? start + 48 : end
   while (at < timeLimit && load<u8>(at) != 32) at++
   if (at + 9 > end || load<u8>(at) != 32 || load<u8>(start, 10) != 84 || load<u8>(start, 19) == 32) return 0
@@ -107,7 +110,7 @@ export function scanLines(
 ): u32 {
   runsFrom = runsPtr
   beginRuns(runsPtr)
-  const runsLast = runsPtr + (<usize>runsMax << 3) - (T.RUNS_RESERVE << 3)
+  const runsLast = runsPtr + ((<usize>runsMax) << 3) - (T.RUNS_RESERVE << 3)
   let at = inPtr
   let count: u32 = 0
   let entry = tablePtr
@@ -128,7 +131,7 @@ export function scanLines(
 export function scanSpans(tablePtr: usize, count: u32, trust: u32, runsPtr: usize, runsMax: u32): u32 {
   runsFrom = runsPtr
   beginRuns(runsPtr)
-  const runsLast = runsPtr + (<usize>runsMax << 3) - (T.RUNS_RESERVE << 3)
+  const runsLast = runsPtr + ((<usize>runsMax) << 3) - (T.RUNS_RESERVE << 3)
   for (let n: u32 = 0; n < count; n++) {
     if (runsNext() > runsLast) return n
     const entry = tablePtr + <usize>n * T.RECORD_BYTES
@@ -136,11 +139,13 @@ export function scanSpans(tablePtr: usize, count: u32, trust: u32, runsPtr: usiz
     if ((flags & (T.F_PARTIAL | T.F_SKIP)) != 0) continue
     const start = <usize>load<u32>(entry, T.START)
     let end = <usize>load<u32>(entry, T.END)
-    if (end > start && load<u8>(end - 1) == 13) end--
+    // A cleaned record has lost its carriage return already.
+    if ((flags & T.F_CLEANED) == 0 && end > start && load<u8>(end - 1) == 13) end--
     store<u32>(entry, <u32>end, T.END)
     store<u32>(entry, 0, T.LEVEL)
     memory.fill(entry + T.SERVICE, 0, T.RECORD_BYTES - T.SERVICE)
-    const kept = flags & (T.F_PARTIAL | T.F_STDERR | T.F_TRUNCATED | T.F_CRI_MALFORMED | T.F_HAS_CRI_TIME | T.F_CLEANED)
+    const kept =
+      flags & (T.F_PARTIAL | T.F_STDERR | T.F_TRUNCATED | T.F_CRI_MALFORMED | T.F_HAS_CRI_TIME | T.F_CLEANED)
     store<u32>(entry, kept, T.FLAGS)
     const newline = findEnd(start, end)
     if (newline < end) scanContent(entry, start, end, trust, false, true)

@@ -1,6 +1,6 @@
 // Streams: what records with the same context, service, namespace, level and type share. Numbered as they are met; JavaScript sets their rates.
 
-export const STREAMS_MAX: u32 = 16384
+const STREAMS_MAX: u32 = 16384
 const SLOTS: usize = 32768
 const MISS_BYTES: usize = 24
 
@@ -55,18 +55,20 @@ export function streamsReset(): void {
 }
 
 function addStream(slot: usize, a: u64, b: u64): u32 {
+  // The caller checks for room; without it all new streams would share the last one.
+  if (count == STREAMS_MAX) return count
   const id = ++count
   store<u32>(TABLE + (slot << 2), id)
-  const key = KEYS + (<usize>id << 4)
+  const key = KEYS + ((<usize>id) << 4)
   store<u64>(key, a)
   store<u64>(key, b, 8)
-  store<f32>(RATES + (<usize>id << 2), f32.NaN)
-  store<u32>(SEEN + (<usize>id << 2), 0)
-  store<u32>(KEPT + (<usize>id << 2), 0)
-  store<f64>(SEEN_BYTES + (<usize>id << 3), 0)
-  store<f64>(KEPT_BYTES + (<usize>id << 3), 0)
-  store<i64>(STREAM_TIMES + (<usize>id << 4), -1)
-  store<i64>(STREAM_TIMES + (<usize>id << 4), -1, 8)
+  store<f32>(RATES + ((<usize>id) << 2), f32.NaN)
+  store<u32>(SEEN + ((<usize>id) << 2), 0)
+  store<u32>(KEPT + ((<usize>id) << 2), 0)
+  store<f64>(SEEN_BYTES + ((<usize>id) << 3), 0)
+  store<f64>(KEPT_BYTES + ((<usize>id) << 3), 0)
+  store<i64>(STREAM_TIMES + ((<usize>id) << 4), -1)
+  store<i64>(STREAM_TIMES + ((<usize>id) << 4), -1, 8)
   const miss = MISSES + <usize>misses * MISS_BYTES
   store<u32>(miss, id)
   store<u32>(miss, <u32>(a >> 32), 4)
@@ -78,9 +80,9 @@ function addStream(slot: usize, a: u64, b: u64): u32 {
   return id
 }
 
-/** The stream of a key; a new one is added, with rate NaN, and listed as a miss. The caller has checked that there is room. */
+/** The stream of a key; a new one is added, with rate NaN, and listed as a miss. */
 export function streamOf(context: u32, service: u32, namespace: u32, level: u32, logType: u32): u32 {
-  const a = (<u64>context << 32) | (<u64>service << 16) | <u64>namespace
+  const a = ((<u64>context) << 32) | ((<u64>service) << 16) | <u64>namespace
   const b = <u64>(level | (logType << 4))
   let hash = (a ^ (b << 56)) * 0x9e3779b97f4a7c15
   hash = (hash ^ (hash >> 32)) * 0xff51afd7ed558ccd
@@ -88,7 +90,7 @@ export function streamOf(context: u32, service: u32, namespace: u32, level: u32,
   while (true) {
     const id = load<u32>(TABLE + (slot << 2))
     if (id == 0) return addStream(slot, a, b)
-    const key = KEYS + (<usize>id << 4)
+    const key = KEYS + ((<usize>id) << 4)
     if (load<u64>(key) == a && load<u64>(key, 8) == b) return id
     slot = (slot + 1) & (SLOTS - 1)
   }
@@ -96,8 +98,8 @@ export function streamOf(context: u32, service: u32, namespace: u32, level: u32,
 
 /** Counts a record that was seen, and whether it was kept. */
 export function countRecord(stream: u32, bytes: u32, kept: bool): void {
-  const at4 = <usize>stream << 2
-  const at8 = <usize>stream << 3
+  const at4 = (<usize>stream) << 2
+  const at8 = (<usize>stream) << 3
   store<u32>(SEEN + at4, load<u32>(SEEN + at4) + 1)
   store<f64>(SEEN_BYTES + at8, load<f64>(SEEN_BYTES + at8) + <f64>bytes)
   if (!kept) return
@@ -106,5 +108,5 @@ export function countRecord(stream: u32, bytes: u32, kept: bool): void {
 }
 
 export function rateOf(stream: u32): f32 {
-  return load<f32>(RATES + (<usize>stream << 2))
+  return load<f32>(RATES + ((<usize>stream) << 2))
 }

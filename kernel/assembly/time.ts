@@ -25,7 +25,7 @@ export let timeDigits: u32 = 0
 export let timeCanonical: bool = false
 
 export function powerOf10(exponent: u32): i64 {
-  return load<i64>(POWERS + (<usize>exponent << 3))
+  return load<i64>(POWERS + ((<usize>exponent) << 3))
 }
 
 function twoDigits(at: usize): u32 {

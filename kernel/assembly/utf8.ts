@@ -25,26 +25,134 @@ const CONT_A: u8 = TOO_LONG | OVERLONG_2 | TWO_CONTS | SURROGATE | TOO_LARGE
 
 /** What the first byte's high half allows, by its value. */
 // prettier-ignore
-const FIRST_HIGH: usize = memory.data<u8>([
-  TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG,
-  TWO_CONTS, TWO_CONTS, TWO_CONTS, TWO_CONTS, LEAD_C, TOO_SHORT, LEAD_E, LEAD_F,
-], 16)
+const FIRST_HIGH: usize = memory.data<u8>(
+  [
+    TOO_LONG,
+    TOO_LONG,
+    TOO_LONG,
+    TOO_LONG,
+    TOO_LONG,
+    TOO_LONG,
+    TOO_LONG,
+    TOO_LONG,
+    TWO_CONTS,
+    TWO_CONTS,
+    TWO_CONTS,
+    TWO_CONTS,
+    LEAD_C,
+    TOO_SHORT,
+    LEAD_E,
+    LEAD_F,
+  ],
+  16,
+)
 const FIRST_LOW: usize = memory.data<u8>(
-  [LOW_0, LOW_1, CARRY, CARRY, LOW_4, LARGE, LARGE, LARGE, LARGE, LARGE, LARGE, LARGE, LARGE, LOW_D, LARGE, LARGE],
+  [
+    LOW_0,
+    LOW_1,
+    CARRY,
+    CARRY,
+    LOW_4,
+    LARGE,
+    LARGE,
+    LARGE,
+    LARGE,
+    LARGE,
+    LARGE,
+    LARGE,
+    LARGE,
+    LOW_D,
+    LARGE,
+    LARGE,
+  ],
   16,
 )
 // prettier-ignore
-const SECOND_HIGH: usize = memory.data<u8>([
-  TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT,
-  CONT_8, CONT_9, CONT_A, CONT_A, TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT,
-], 16)
+const SECOND_HIGH: usize = memory.data<u8>(
+  [
+    TOO_SHORT,
+    TOO_SHORT,
+    TOO_SHORT,
+    TOO_SHORT,
+    TOO_SHORT,
+    TOO_SHORT,
+    TOO_SHORT,
+    TOO_SHORT,
+    CONT_8,
+    CONT_9,
+    CONT_A,
+    CONT_A,
+    TOO_SHORT,
+    TOO_SHORT,
+    TOO_SHORT,
+    TOO_SHORT,
+  ],
+  16,
+)
 
 /** Errors (non-zero lanes) of one block, given the block before. */
 function blockErrors(previous: v128, block: v128): v128 {
   const low = i8x16.splat(15)
-  const before1 = i8x16.shuffle(previous, block, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30)
-  const before2 = i8x16.shuffle(previous, block, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29)
-  const before3 = i8x16.shuffle(previous, block, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28)
+  const before1 = i8x16.shuffle(
+    previous,
+    block,
+    15,
+    16,
+    17,
+    18,
+    19,
+    20,
+    21,
+    22,
+    23,
+    24,
+    25,
+    26,
+    27,
+    28,
+    29,
+    30,
+  )
+  const before2 = i8x16.shuffle(
+    previous,
+    block,
+    14,
+    15,
+    16,
+    17,
+    18,
+    19,
+    20,
+    21,
+    22,
+    23,
+    24,
+    25,
+    26,
+    27,
+    28,
+    29,
+  )
+  const before3 = i8x16.shuffle(
+    previous,
+    block,
+    13,
+    14,
+    15,
+    16,
+    17,
+    18,
+    19,
+    20,
+    21,
+    22,
+    23,
+    24,
+    25,
+    26,
+    27,
+    28,
+  )
   const firstHigh = i8x16.swizzle(v128.load(FIRST_HIGH), i8x16.shr_u(before1, 4))
   const firstLow = i8x16.swizzle(v128.load(FIRST_LOW), v128.and(before1, low))
   const secondHigh = i8x16.swizzle(v128.load(SECOND_HIGH), i8x16.shr_u(block, 4))
@@ -75,7 +183,10 @@ export function isUtf8(start: usize, end: usize): bool {
     at += 16
   }
   // The last block is filled up with zeros, so that a sequence cut off at the end shows as too short.
-  const inside = i8x16.lt_u(i8x16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), i8x16.splat(<i8>(end - at)))
+  const inside = i8x16.lt_u(
+    i8x16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+    i8x16.splat(<i8>(end - at)),
+  )
   const rest = v128.and(v128.load(at), inside)
   errors = v128.or(errors, blockErrors(previous, rest))
   return !v128.any_true(errors)

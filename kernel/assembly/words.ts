@@ -61,7 +61,8 @@ export function levelOfWord(at: usize, length: usize): u32 {
   const head = headWord(at, length) | bits
   const tail = length < 8 ? 0 : tailWord(at, length) | LOWER
   const entry = entryOf(head, tail, length)
-  const different = (load<u64>(entry) ^ head) | (load<u64>(entry, 8) ^ tail) | <u64>(load<u32>(entry, 16) ^ <u32>length)
+  const different =
+    (load<u64>(entry) ^ head) | (load<u64>(entry, 8) ^ tail) | <u64>(load<u32>(entry, 16) ^ <u32>length)
   return different == 0 ? load<u32>(entry, 20) : 0
 }
 

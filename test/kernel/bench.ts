@@ -9,21 +9,48 @@ import { canonicalize, type TwinMeta } from '../../kernel/twin.js'
 export const NOW_MS = 1_790_000_000_000
 export const ALL_TRUST = 255
 
-const base = { id: 1, service_name: 'cart', log_type: 'app', log_level: 0, pod_uid: 'uid-1', namespace: 'shop', cluster_id: 'c"1' } as const
+const base = {
+  id: 1,
+  service_name: 'cart',
+  log_type: 'app',
+  log_level: 0,
+  pod_uid: 'uid-1',
+  namespace: 'shop',
+  cluster_id: 'c"1',
+} as const
 
 /** Contexts that trust everything, something and (almost) nothing. */
 export const CONTEXTS: readonly ContextFields[] = [
-  { ...base, id: 1, trust: ALL_TRUST, pod_name: 'cart-1', container_name: 'app', node_name: 'n1', labels: { app: 'cart', 'tenant-id': 'ü"\\' } },
+  {
+    ...base,
+    id: 1,
+    trust: ALL_TRUST,
+    pod_name: 'cart-1',
+    container_name: 'app',
+    node_name: 'n1',
+    labels: { app: 'cart', 'tenant-id': 'ü"\\' },
+  },
   { ...base, id: 2, trust: 32, log_type: 'audit', log_level: 3, pod_uid: 'unknown', namespace: 'unknown' },
   { ...base, id: 3, trust: 32 | 1 | 4, node_name: 'n2', log_type: 'metric', container_name: 'main' },
 ]
 
-export function smallScanner(options?: { inputBytes?: number; recordsMax?: number; frameBytes?: number }): Scanner {
+export function smallScanner(options?: {
+  inputBytes?: number
+  recordsMax?: number
+  frameBytes?: number
+}): Scanner {
   const inputBytes = options?.inputBytes ?? 1 << 20
   const frameBytes = options?.frameBytes ?? 1 << 21
   const kernel = createKernel({ memoryBytes: (16 << 20) + inputBytes + 2 * frameBytes })
   const recordsMax = options?.recordsMax ?? 512
-  return createScanner(kernel, { inputBytes, recordsMax, contexts: 8, frameBytes, frameRecordsMax: 4096, seed: 42n })
+  return createScanner(kernel, {
+    inputBytes,
+    recordsMax,
+    contexts: 8,
+    frameBytes,
+    frameRecordsMax: 4096,
+    seed: 42n,
+  })
 }
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true })
@@ -43,11 +70,19 @@ export interface Expected {
 }
 
 /** Judges (keeping all) and emits entries 0 … count-1 and compares each with the twin. */
-export function compareWithTwin(scanner: Scanner, count: number, context: ContextFields, expected: readonly Expected[]): void {
+export function compareWithTwin(
+  scanner: Scanner,
+  count: number,
+  context: ContextFields,
+  expected: readonly Expected[],
+): void {
   assert.equal(scanner.cleanSlow(0, count, context.trust), count)
   const { ptr } = scanner.contexts.render(context)
   try {
-    assert.equal(scanner.judge(0, count, ptr, NOW_MS, () => 1), true)
+    assert.equal(
+      scanner.judge(0, count, ptr, NOW_MS, () => 1),
+      true,
+    )
     scanner.beginFrame()
     assert.equal(scanner.emit(0, count, ptr), count)
   } finally {
@@ -62,7 +97,13 @@ export function compareWithTwin(scanner: Scanner, count: number, context: Contex
   assert.equal(line, lines.length)
 }
 
-function compareRecord(scanner: Scanner, record: number, context: ContextFields, expected: Expected, line: string): void {
+function compareRecord(
+  scanner: Scanner,
+  record: number,
+  context: ContextFields,
+  expected: Expected,
+  line: string,
+): void {
   const twin = canonicalize(expected.content, context, expected.meta)
   assert.equal(line, twin.line)
   const parsed: unknown = JSON.parse(line)
@@ -92,7 +133,8 @@ function rootKeys(line: string): string[] {
     const token = found[0]
     if (token === '{' || token === '[') depth++
     else if (token === '}' || token === ']') depth--
-    else if (depth === 1 && found[1] !== undefined) keys.push(String(JSON.parse(token.slice(0, token.lastIndexOf('"') + 1))))
+    else if (depth === 1 && found[1] !== undefined)
+      keys.push(String(JSON.parse(token.slice(0, token.lastIndexOf('"') + 1))))
   }
   return keys
 }

@@ -33,7 +33,9 @@ test('labels that do not fit are dropped by name, and the neighbour stays whole'
 })
 
 test('names too long for a cell are an error and take no cell', () => {
-  assert.throws(() => contexts.render({ ...fields, service_name: 's'.repeat(5000) }), { code: 'kernel.context' })
+  assert.throws(() => contexts.render({ ...fields, service_name: 's'.repeat(5000) }), {
+    code: 'kernel.context',
+  })
   assert.equal(contexts.used(), 0)
 })
 

@@ -22,14 +22,21 @@ interface Entry {
 function readIndex(scanner: Scanner): Entry[] {
   const { kernel } = scanner
   const { indexPtr, ndjsonPtr, count } = scanner.sealInfo()
-  const text = (at: number, length: number): string => Buffer.from(kernel.u8.subarray(at, at + length)).toString()
+  const text = (at: number, length: number): string =>
+    Buffer.from(kernel.u8.subarray(at, at + length)).toString()
   return Array.from({ length: count }, (_, n) => {
     const at = indexPtr + n * 32
     const u32 = (offset: number): number => kernel.view.getUint32(at + offset, true)
     const record = ndjsonPtr + u32(8)
     const weight = kernel.view.getFloat32(at + 20, true)
     const trace = u32(24) === 0 ? '' : text(record + u32(24), u32(28))
-    return { tsNs: kernel.view.getBigInt64(at, true), text: text(record, u32(12)), stream: u32(16), weight, trace }
+    return {
+      tsNs: kernel.view.getBigInt64(at, true),
+      text: text(record, u32(12)),
+      stream: u32(16),
+      weight,
+      trace,
+    }
   })
 }
 
@@ -46,16 +53,33 @@ function judged(scanner: Scanner, lines: readonly string[], ptr: number, rate: n
 test('the index points at every record, its stream and its trace id', () => {
   const scanner = smallScanner()
   const { ptr } = scanner.contexts.render(kubernetes)
-  const lines = ['{"trace_id":"abc","level":"info"}', 'ERROR x', '{"trace_id":"","level":"info"}', '{"level":"error","trace_id":"0af7651916cd43dd8448eb211c80319c"}']
+  const lines = [
+    '{"trace_id":"abc","level":"info"}',
+    'ERROR x',
+    '{"trace_id":"","level":"info"}',
+    '{"level":"error","trace_id":"0af7651916cd43dd8448eb211c80319c"}',
+  ]
   for (let frame = 0; frame < 2; frame++) {
     scanner.beginFrame()
     const count = judged(scanner, lines, ptr, 1)
     assert.equal(scanner.emit(0, count, ptr), count)
     const index = readIndex(scanner)
-    assert.deepEqual(index.map(({ text }) => text), frameLines(scanner))
-    assert.deepEqual(index.map(({ stream }) => stream), [0, 1, 0, 1])
-    assert.deepEqual(index.map(({ trace }) => trace), ['abc', '', '', '0af7651916cd43dd8448eb211c80319c'])
-    assert.deepEqual(index.map(({ weight }) => weight), [1, 1, 1, 1])
+    assert.deepEqual(
+      index.map(({ text }) => text),
+      frameLines(scanner),
+    )
+    assert.deepEqual(
+      index.map(({ stream }) => stream),
+      [0, 1, 0, 1],
+    )
+    assert.deepEqual(
+      index.map(({ trace }) => trace),
+      ['abc', '', '', '0af7651916cd43dd8448eb211c80319c'],
+    )
+    assert.deepEqual(
+      index.map(({ weight }) => weight),
+      [1, 1, 1, 1],
+    )
     assert.deepEqual(scanner.sealInfo().streamIds, [1, 2])
     assert.deepEqual([scanner.sealInfo().minTsMs, scanner.sealInfo().maxTsMs], [NOW_MS, NOW_MS])
   }
@@ -64,8 +88,12 @@ test('the index points at every record, its stream and its trace id', () => {
 test('sample_rate is written with six digits and the weight is its inverse', () => {
   const scanner = smallScanner()
   const { ptr } = scanner.contexts.render(kubernetes)
-  const rates = fc.oneof(fc.double({ min: 1e-9, max: 1, noNaN: true }), fc.constantFrom(0.1, 0.001, 0.5, 0.999999999, 0.3333333, 1e-9, 0.25))
+  const rates = fc.oneof(
+    fc.double({ min: 1e-9, max: 1, noNaN: true }),
+    fc.constantFrom(0.1, 0.001, 0.5, 0.999999999, 0.3333333, 1e-9, 0.25),
+  )
   const property = fc.property(rates, (rate) => {
+    scanner.setRate(1, 1)
     const count = judged(scanner, ['{"level":"info"}'], ptr, 1)
     // The first judge met the stream: give it the rate, and force the verdict.
     scanner.setRate(1, rate)
@@ -75,7 +103,10 @@ test('sample_rate is written with six digits and the weight is its inverse', () 
     scanner.emit(0, count, ptr)
     const [entry] = readIndex(scanner)
     const text = rateText(rate)
-    assert.ok(entry?.text.includes(`,"sample_rate":${text},`) || entry?.text.endsWith(`,"sample_rate":${text}}`), `${entry?.text} ${text}`)
+    assert.ok(
+      entry?.text.includes(`,"sample_rate":${text},`) || entry?.text.endsWith(`,"sample_rate":${text}}`),
+      `${entry?.text} ${text}`,
+    )
     assert.ok(Math.abs((entry?.weight ?? 0) * Number(text) - 1) < 1e-6)
     scanner.beginFrame()
   })
@@ -84,12 +115,26 @@ test('sample_rate is written with six digits and the weight is its inverse', () 
 
 test('timestamps are unique within a stream and keep the digits that the record has', () => {
   const scanner = smallScanner()
-  const { ptr } = scanner.contexts.render(kubernetes)
-  const stamps = fc.constantFrom('2026-01-01T00:00:00Z', '2026-01-01T00:00:00.5Z', '2026-01-01T00:00:00.123456Z', '2026-01-01T00:00:00.123456789Z', '2026-01-01T00:00:00.123456788Z', '2026-01-01T00:00:00.12345678Z')
-  const seen = new Set<bigint>()
-  const property = fc.property(fc.array(stamps, { minLength: 1, maxLength: 60 }), (times) => {
+  let id = 10
+  const stamps = fc.constantFrom(
+    '2026-01-01T00:00:00Z',
+    '2026-01-01T00:00:00.5Z',
+    '2026-01-01T00:00:00.123456Z',
+    '2026-01-01T00:00:00.123456789Z',
+    '2026-01-01T00:00:00.123456788Z',
+    '2026-01-01T00:00:00.12345678Z',
+  )
+  const property = fc.property(fc.array(stamps, { minLength: 1, maxLength: 60 }), (unsorted) => {
+    const times = unsorted.toSorted()
+    const seen = new Set<bigint>()
     scanner.beginFrame()
-    const count = judged(scanner, times.map((ts) => `{"ts":"${ts}"}`), ptr, 1)
+    const { ptr } = scanner.contexts.render({ ...kubernetes, id: id++ })
+    const count = judged(
+      scanner,
+      times.map((ts) => `{"ts":"${ts}"}`),
+      ptr,
+      1,
+    )
     scanner.emit(0, count, ptr)
     readIndex(scanner).forEach(({ tsNs, text }, n) => {
       const own = times[n] ?? ''
@@ -101,6 +146,7 @@ test('timestamps are unique within a stream and keep the digits that the record 
       assert.equal(seen.has(tsNs), false)
       seen.add(tsNs)
     })
+    scanner.contexts.release(ptr)
   })
   fc.assert(property, { numRuns: 30 })
 })
@@ -108,7 +154,9 @@ test('timestamps are unique within a stream and keep the digits that the record 
 test('emit stops before the record that does not fit and goes on in the next frame', () => {
   const scanner = smallScanner({ frameBytes: 1 << 16 })
   const { ptr } = scanner.contexts.render(kubernetes)
-  const lines = Array.from({ length: 200 }, (_, n) => (n % 3 === 0 ? `{"n":${n},"x":"${'y'.repeat(n * 7)}"}` : `text ${n} ${'"'.repeat(n * 5)}`))
+  const lines = Array.from({ length: 200 }, (_, n) =>
+    n % 3 === 0 ? `{"n":${n},"x":"${'y'.repeat(n * 7)}"}` : `text ${n} ${'"'.repeat(n * 5)}`,
+  )
   const count = judged(scanner, lines, ptr, 1)
   const records: string[] = []
   let frames = 0

@@ -47,13 +47,21 @@ test('a stream is asked for its rate once, with decoded names', () => {
 test('counts say what was seen and kept, once, however often judge had to be called', () => {
   const scanner = smallScanner()
   const { ptr } = scanner.contexts.render(kubernetes)
-  const lines = ['{"level":"info"}', '{"level":"debug","x":1}', '{"level":"info"}', 'ERROR x', '{"level":"debug","x":1}']
+  const lines = [
+    '{"level":"info"}',
+    '{"level":"debug","x":1}',
+    '{"level":"info"}',
+    'ERROR x',
+    '{"level":"debug","x":1}',
+  ]
   const rates = [1, 0, 0, 0, 0, 1, 1]
   const count = scan(scanner, lines)
   scanner.judge(0, count, ptr, NOW_MS, ({ level }) => rates[level] ?? 0)
   scanner.judge(0, count, ptr, NOW_MS, () => assert.fail('no stream is new'))
   const counts: unknown[] = []
-  scanner.takeCounts(({ seen, kept: keptNow, seenBytes, keptBytes }) => counts.push([seen, keptNow, seenBytes, keptBytes]))
+  scanner.takeCounts(({ seen, kept: keptNow, seenBytes, keptBytes }) =>
+    counts.push([seen, keptNow, seenBytes, keptBytes]),
+  )
   assert.deepEqual(counts, [
     [2, 0, 32, 0],
     [2, 0, 46, 0],
@@ -67,15 +75,22 @@ test('records of one trace share their fate, by the OpenTelemetry threshold', ()
   const threshold = BigInt((1 - rate) * 2 ** 56)
   const ids = Array.from({ length: 300 }, (_, n) => {
     const random = (BigInt(n) * 0x9e3779b97f4a7c15n) & ((1n << 56n) - 1n)
-    return `00112233445566778${(n % 10).toString(16)}${random.toString(16).padStart(14, '0')}`.slice(-32).padStart(32, 'a')
+    return `00112233445566778${(n % 10).toString(16)}${random.toString(16).padStart(14, '0')}`
+      .slice(-32)
+      .padStart(32, 'a')
   })
-  const edges = [threshold - 1n, threshold, threshold + 1n].map((value) => value.toString(16).padStart(32, '0'))
+  const edges = [threshold - 1n, threshold, threshold + 1n].map((value) =>
+    value.toString(16).padStart(32, '0'),
+  )
   const all = [...ids, ...edges, edges[1]?.toUpperCase() ?? '']
   const verdicts = [1n, 99n].map((seed) => {
     const scanner = smallScanner()
     scanner.kernel.fn.judgeSeed(Number(seed), 0)
     const { ptr } = scanner.contexts.render(kubernetes)
-    const count = scan(scanner, all.map((id) => `{"trace_id":"${id}"}`))
+    const count = scan(
+      scanner,
+      all.map((id) => `{"trace_id":"${id}"}`),
+    )
     scanner.judge(0, count, ptr, NOW_MS, () => rate)
     return kept(scanner, count)
   })
@@ -128,7 +143,10 @@ test('a full stream table refuses a batch whole, and a reset makes room', () => 
   const line = 'x'
   let contextId = 1
   const judgeBatch = (): boolean => {
-    const count = scan(scanner, Array.from({ length: 2048 }, () => line))
+    const count = scan(
+      scanner,
+      Array.from({ length: 2048 }, () => line),
+    )
     const cell = scanner.contexts.render({ ...kubernetes, id: contextId++ })
     const judged = scanner.judge(0, count, cell.ptr, NOW_MS, () => 1)
     scanner.contexts.release(cell.ptr)
@@ -170,7 +188,12 @@ test('texts beyond the intern table or its length count as one stream, and stay 
   const long = 'n'.repeat(257)
   const lines = Array.from({ length: 4095 }, (_, n) => `{"service_name":"service-${n}"}`)
   scan(scanner, lines)
-  const count = scan(scanner, ['{"service_name":"one"}', '{"service_name":"two"}', '{"service_name":"three"}', `{"service_name":"${long}"}`])
+  const count = scan(scanner, [
+    '{"service_name":"one"}',
+    '{"service_name":"two"}',
+    '{"service_name":"three"}',
+    `{"service_name":"${long}"}`,
+  ])
   const ids = Array.from({ length: count }, (_, n) => scanner.word(n, WORD.SERVICE))
   assert.deepEqual(ids, [4096, INTERN_OVERFLOW, INTERN_OVERFLOW, INTERN_OVERFLOW])
   const { ptr } = scanner.contexts.render(kubernetes)

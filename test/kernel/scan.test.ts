@@ -18,6 +18,15 @@ function scan(text: string | Uint8Array, format = FORMAT_LINES): number {
   return scanner.scanLines(scanner.inputPtr, scanner.inputPtr + bytes.length, format, 255)
 }
 
+test('one carriage return is taken off a line, also when the line must be cleaned', () => {
+  const lines = [[0x61, 13, 13], [0xff, 13, 13], [0xff, 13], [13]]
+  const bytes = Uint8Array.from(lines.flatMap((line) => [...line, 10]))
+  assert.equal(scan(bytes), lines.length)
+  const expected = lines.map((line) => ({ content: Uint8Array.from(line), meta }))
+  compareWithTwin(scanner, lines.length, kubernetes, expected)
+  assert.equal(scanner.text(1, WORD.START), '\ufffd\r')
+})
+
 test('a full table stops at a line start and the rest is scanned next', () => {
   const lines = Array.from({ length: 1300 }, (_, n) => `line ${n}`)
   const bytes = encoder.encode(lines.join('\n'))
@@ -61,22 +70,42 @@ test('a last line without its newline is scanned, and nothing behind it', () => 
 
 test('empty lines are records with empty content', () => {
   assert.equal(scan('\n\r\n\nx\n'), 4)
-  assert.deepEqual([0, 1, 2, 3].map((n) => scanner.text(n, WORD.START)), ['', '', '', 'x'])
+  assert.deepEqual(
+    [0, 1, 2, 3].map((n) => scanner.text(n, WORD.START)),
+    ['', '', '', 'x'],
+  )
 })
 
 test('a CRI line keeps its line bounds, time, stream and partial mark', () => {
-  const lines = ['2026-11-23T10:00:00.123456789Z stderr P abc', '2026-11-23T11:00:00+01:00 stdout F', '2026-11-23T10:00:00Z stdout F ', 'no prefix']
+  const lines = [
+    '2026-11-23T10:00:00.123456789Z stderr P abc',
+    '2026-11-23T11:00:00+01:00 stdout F',
+    '2026-11-23T10:00:00Z stdout F ',
+    'no prefix',
+  ]
   assert.equal(scan(`${lines.join('\n')}\n`, FORMAT_CRI), 4)
   const flags = [0, 1, 2, 3].map((n) => scanner.flags(n))
   const { PARTIAL, STDERR, HAS_CRI_TIME, CRI_MALFORMED } = FLAG
   assert.deepEqual(flags, [PARTIAL | STDERR | HAS_CRI_TIME, HAS_CRI_TIME, HAS_CRI_TIME, CRI_MALFORMED])
-  assert.deepEqual([0, 1, 2, 3].map((n) => scanner.text(n, WORD.START)), ['abc', '', '', 'no prefix'])
+  assert.deepEqual(
+    [0, 1, 2, 3].map((n) => scanner.text(n, WORD.START)),
+    ['abc', '', '', 'no prefix'],
+  )
   const second = BigInt(Date.parse('2026-11-23T10:00:00Z')) * 1_000_000n
-  assert.deepEqual([0, 1, 2].map((n) => scanner.tsNs(n)), [second + 123456789n, second, second])
-  assert.deepEqual([0, 1, 2].map((n) => scanner.word(n, WORD.TS_DIGITS)), [9, 0, 0])
+  assert.deepEqual(
+    [0, 1, 2].map((n) => scanner.tsNs(n)),
+    [second + 123456789n, second, second],
+  )
+  assert.deepEqual(
+    [0, 1, 2].map((n) => scanner.word(n, WORD.TS_DIGITS)),
+    [9, 0, 0],
+  )
   let at = scanner.inputPtr
   lines.forEach((line, n) => {
-    assert.deepEqual([scanner.word(n, WORD.LINE_START), scanner.word(n, WORD.LINE_END)], [at, at + line.length + 1])
+    assert.deepEqual(
+      [scanner.word(n, WORD.LINE_START), scanner.word(n, WORD.LINE_END)],
+      [at, at + line.length + 1],
+    )
     at += line.length + 1
   })
 })
@@ -96,8 +125,15 @@ test('depth 100 is taken, depth 101 is cleaned, depth 10,001 is text', () => {
 })
 
 test('more keys than the table bears are checked by cleaning, and found when they are double', () => {
-  const line = (count: number, last: string): string => `{${Array.from({ length: count }, (_, n) => `"k${n}":{"v":1}`).join(',')},"${last}":2}`
-  for (const text of [line(100, 'x'), line(300, 'x'), line(300, 'k7'), line(100, 'k99'), line(2500, 'k2499')]) {
+  const line = (count: number, last: string): string =>
+    `{${Array.from({ length: count }, (_, n) => `"k${n}":{"v":1}`).join(',')},"${last}":2}`
+  for (const text of [
+    line(100, 'x'),
+    line(300, 'x'),
+    line(300, 'k7'),
+    line(100, 'k99'),
+    line(2500, 'k2499'),
+  ]) {
     scan(`${text}\n`)
     compareWithTwin(scanner, 1, kubernetes, [{ content: encoder.encode(text), meta }])
     assert.equal(new Set(Object.keys(JSON.parse(text) as object)).size + 1 >= 101, true)
@@ -105,7 +141,15 @@ test('more keys than the table bears are checked by cleaning, and found when the
 })
 
 test('keys of equal hash words are told apart', () => {
-  const keys = ['abcdefgh12345678', 'abcdefghX12345678', 'abcdefghXY12345678', 'abcdefgh12345679', 'abcdefgh', 'abcdefg', 'bcdefgh1']
+  const keys = [
+    'abcdefgh12345678',
+    'abcdefghX12345678',
+    'abcdefghXY12345678',
+    'abcdefgh12345679',
+    'abcdefgh',
+    'abcdefg',
+    'bcdefgh1',
+  ]
   const text = `{${keys.map((key) => `"${key}":1`).join(',')}}`
   scan(`${text}\n`)
   assert.equal(scanner.flags(0) & FLAG.SLOW, 0)
@@ -126,20 +170,44 @@ test('UTF-8 is judged as TextDecoder does, at every place in a block', () => {
     }
   }
   const check = (bytes: Uint8Array): void => {
+    if (bytes.length === 0) return
     scan(bytes)
     assert.equal((scanner.word(0, WORD.SLOW_REASON) & SLOW.UTF8) === 0, isValid(bytes), String(bytes))
   }
-  const edges = [0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec, 0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xff]
-  const padded = (pad: number, bytes: readonly number[]): Uint8Array => Uint8Array.from([...Array<number>(pad).fill(0x61), ...bytes])
+  const edges = [
+    0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec, 0xed, 0xee, 0xef,
+    0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xff,
+  ]
+  const padded = (pad: number, bytes: readonly number[]): Uint8Array =>
+    Uint8Array.from([...Array<number>(pad).fill(0x61), ...bytes])
   for (const a of edges) for (const b of edges) for (const c of edges) check(padded((a + b) % 17, [a, b, c]))
   const sequence = fc.array(fc.constantFrom(...edges, 0x61), { maxLength: 5 })
-  fc.assert(fc.property(sequence, fc.nat(40), fc.nat(20), (bytes, pad, after) => check(padded(pad, [...bytes, ...Array<number>(after).fill(0x62)]))), { numRuns: 2000 })
-  fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 60 }), (text) => check(encoder.encode(text.replaceAll('\n', '')))))
+  fc.assert(
+    fc.property(sequence, fc.nat(40), fc.nat(20), (bytes, pad, after) =>
+      check(padded(pad, [...bytes, ...Array<number>(after).fill(0x62)])),
+    ),
+    { numRuns: 2000 },
+  )
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary', maxLength: 60 }), (text) =>
+      check(encoder.encode(text.replaceAll('\n', ''))),
+    ),
+  )
 })
 
 test('every level word and number is read, in any case, and nothing near it', () => {
-  const words = 'trace trc verbose debug dbg info information informational notice log warn warning wrn error err eror fatal critical crit alert emerg emergency panic dpanic severe t d i w e f'
-  const near = words.split(' ').flatMap((word) => [word, word.toUpperCase(), `${word}x`, word.slice(0, -1), `x${word}`, word.replace(/^./, (first) => first.toUpperCase())])
+  const words =
+    'trace trc verbose debug dbg info information informational notice log warn warning wrn error err eror fatal critical crit alert emerg emergency panic dpanic severe t d i w e f'
+  const near = words
+    .split(' ')
+    .flatMap((word) => [
+      word,
+      word.toUpperCase(),
+      `${word}x`,
+      word.slice(0, -1),
+      `x${word}`,
+      word.replace(/^./, (first) => first.toUpperCase()),
+    ])
   const numbers = Array.from({ length: 120 }, (_, n) => String(n))
   for (const value of [...near, ...numbers, '', '007', '1.5', '-30']) {
     scan(`{"severity":"${value}"}\n`)

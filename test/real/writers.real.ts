@@ -35,7 +35,10 @@ async function inElasticsearch(run: (index: string, mark: string) => Promise<voi
 
 async function assertInElasticsearch(index: string, frames: readonly TestFrame[]): Promise<void> {
   await esRefresh(es, `${index}*`)
-  assert.equal(await esCount(es, `${index}*`), frames.reduce((sum, { lines }) => sum + lines.length, 0))
+  assert.equal(
+    await esCount(es, `${index}*`),
+    frames.reduce((sum, { lines }) => sum + lines.length, 0),
+  )
   for (const frame of frames) {
     for (const n of [0, frame.lines.length >> 1, frame.lines.length - 1]) {
       const day = (JSON.parse(frame.lines[n] as string) as { timestamp: string }).timestamp.slice(0, 10)
@@ -48,7 +51,9 @@ async function assertInElasticsearch(index: string, frames: readonly TestFrame[]
 test('Elasticsearch: full bulks arrive once, byte for byte, and again is not twice', () =>
   inElasticsearch(async (index, mark) => {
     const options = { type: 'elasticsearch', url: es, index: `${index}-%Y-%m-%d`, timeout: 30_000 }
-    const frames = Array.from({ length: 12 }, (_, n) => makeFrame(id(mark, n + 1), recentRecords(1500, { message: 'x'.repeat(200) })))
+    const frames = Array.from({ length: 12 }, (_, n) =>
+      makeFrame(id(mark, n + 1), recentRecords(1500, { message: 'x'.repeat(200) })),
+    )
     for (let round = 0; round < 2; round++) {
       const writer = await startWriter(options)
       for (const [n, frame] of frames.entries()) writer.send(n + 1, frame, n % 2 === 0 ? 'slot' : 'encoded')
@@ -77,7 +82,12 @@ test('Elasticsearch: refused shapes are stored as raw, the others of the bulk as
     const records: TestRecord[] = recentRecords(100)
     for (const [n, more] of REFUSED.entries()) records[n * 10] = { ...(records[n * 10] as TestRecord), more }
     const frame = makeFrame(id(mark, 1), records)
-    const writer = await startWriter({ type: 'elasticsearch', url: es, index: `${index}-%Y-%m-%d`, timeout: 30_000 })
+    const writer = await startWriter({
+      type: 'elasticsearch',
+      url: es,
+      index: `${index}-%Y-%m-%d`,
+      timeout: 30_000,
+    })
     writer.send(1, frame)
     await writer.until('done', () => writer.done.has(1), 60_000)
     const letters = await writer.deadLetters()
@@ -98,7 +108,13 @@ test('Elasticsearch: refused shapes are stored as raw, the others of the bulk as
 
 test('Elasticsearch: a template that the server refuses is said, and the node waits', () =>
   inElasticsearch(async (index) => {
-    const options = { type: 'elasticsearch', url: es, index: `${index}-%Y-%m-%d`, mappings: { mine: { type: 'no_such_type' } }, timeout: 30_000 }
+    const options = {
+      type: 'elasticsearch',
+      url: es,
+      index: `${index}-%Y-%m-%d`,
+      mappings: { mine: { type: 'no_such_type' } },
+      timeout: 30_000,
+    }
     const writer = await startWriter(options)
     try {
       await writer.until('said', () => writer.status()?.reason?.includes('no_such_type') === true, 30_000)
@@ -121,7 +137,10 @@ test('Loki: pushes of several streams arrive once, byte for byte, and again is n
   const services = ['a', 'b', 'c', 'd'].map((letter) => `${letter}-${mark}`)
   const fromNs = nowNs() - MINUTE_NS
   const frames = Array.from({ length: 6 }, (_, n) =>
-    makeFrame(id(mark, n + 1), services.flatMap((service) => recentRecords(300, { service, namespace: mark }))),
+    makeFrame(
+      id(mark, n + 1),
+      services.flatMap((service) => recentRecords(300, { service, namespace: mark })),
+    ),
   )
   for (let round = 0; round < 2; round++) {
     const writer = await startWriter({ type: 'loki', url: loki, timeout: 30_000 })
@@ -133,14 +152,18 @@ test('Loki: pushes of several streams arrive once, byte for byte, and again is n
   const span = { fromNs, toNs: nowNs() + MINUTE_NS }
   const selector = `{namespace="${mark}"}`
   const counts = await lokiCount(loki, selector, span)
-  assert.deepEqual(new Map([...counts].sort()), new Map(frames.map((frame) => [frame.id, frame.lines.length] as const).sort()))
+  assert.deepEqual(
+    new Map([...counts].sort()),
+    new Map(frames.map((frame) => [frame.id, frame.lines.length] as const).sort()),
+  )
   assertLines(await lokiLines(loki, selector, span), frames)
 })
 
 test('Loki: what is hours late is taken, what is too old or from the future is dead with the reason, in the same push', async () => {
   const mark = unique()
   const base = { namespace: mark, service: `late-${mark}` }
-  const at = (tsNs: bigint, count: number): TestRecord[] => Array.from({ length: count }, (_, n) => ({ ...base, tsNs: tsNs + BigInt(n) }))
+  const at = (tsNs: bigint, count: number): TestRecord[] =>
+    Array.from({ length: count }, (_, n) => ({ ...base, tsNs: tsNs + BigInt(n) }))
   const live = makeFrame(id(mark, 1), recentRecords(20, base))
   const late = makeFrame(id(mark, 2), at(nowNs() - 120n * MINUTE_NS, 20))
   const later = makeFrame(id(mark, 3), at(nowNs() - 300n * MINUTE_NS, 20))
@@ -158,11 +181,21 @@ test('Loki: what is hours late is taken, what is too old or from the future is d
   await writer.stop()
   const reasons = new Map<string, number>()
   for (const { reason } of letters) reasons.set(reason, (reasons.get(reason) ?? 0) + 1)
-  assert.deepEqual(reasons, new Map([['too_old', 30], ['too_new', 1]]))
-  const found = await lokiLines(loki, `{namespace="${mark}"}`, { fromNs: nowNs() - 400n * MINUTE_NS, toNs: nowNs() + MINUTE_NS })
+  assert.deepEqual(
+    reasons,
+    new Map([
+      ['too_old', 30],
+      ['too_new', 1],
+    ]),
+  )
+  const found = await lokiLines(loki, `{namespace="${mark}"}`, {
+    fromNs: nowNs() - 400n * MINUTE_NS,
+    toNs: nowNs() + MINUTE_NS,
+  })
   const rids = new Set(found.map((line) => line.metadata['rid']))
   // Unflushed entries far in the past may not be visible yet (see the server's query_ingesters_within); none of the others may miss.
-  for (const frame of [live, late]) for (const n of frame.lines.keys()) assert.ok(rids.has(`${frame.id}-${n}`), `${frame.id}-${n}`)
+  for (const frame of [live, late])
+    for (const n of frame.lines.keys()) assert.ok(rids.has(`${frame.id}-${n}`), `${frame.id}-${n}`)
   for (let n = 30; n < 40; n++) assert.ok(rids.has(`${mixed.id}-${n}`), `${mixed.id}-${n}`)
 })
 
@@ -171,10 +204,16 @@ test('Loki: a stream that another writer has moved on is learnt from the refusal
   const at = (hours: bigint, seq: number) => {
     const tsNs = nowNs() - hours * 60n * MINUTE_NS
     const base = { namespace: mark, service: `moved-${mark}` }
-    return makeFrame(id(mark, seq), Array.from({ length: 10 }, (_, n) => ({ ...base, tsNs: tsNs + BigInt(n) })))
+    return makeFrame(
+      id(mark, seq),
+      Array.from({ length: 10 }, (_, n) => ({ ...base, tsNs: tsNs + BigInt(n) })),
+    )
   }
   const frames = [at(1n, 1), at(3n, 2), at(3n, 3), at(1n, 4)]
-  const [other, writer] = [await startWriter({ type: 'loki', url: loki, timeout: 30_000 }), await startWriter({ type: 'loki', url: loki, timeout: 30_000 })]
+  const [other, writer] = [
+    await startWriter({ type: 'loki', url: loki, timeout: 30_000 }),
+    await startWriter({ type: 'loki', url: loki, timeout: 30_000 }),
+  ]
   try {
     for (const [n, frame] of frames.entries()) {
       const by = n === 0 ? other : writer
@@ -182,7 +221,10 @@ test('Loki: a stream that another writer has moved on is learnt from the refusal
       await by.until('done', () => by.done.has(n + 1), 60_000)
     }
     assert.deepEqual(await writer.deadLetters(), [])
-    const found = await lokiLines(loki, `{namespace="${mark}", repair=~".+"}`, { fromNs: nowNs() - 100n * MINUTE_NS, toNs: nowNs() })
+    const found = await lokiLines(loki, `{namespace="${mark}", repair=~".+"}`, {
+      fromNs: nowNs() - 100n * MINUTE_NS,
+      toNs: nowNs(),
+    })
     assert.equal(new Set(found.map((line) => line.metadata['rid'])).size, 20)
   } finally {
     await other.stop()

@@ -1,6 +1,16 @@
 // The archive on real files: by the hour of the record, each frame once, readable by every gzip tool, whatever a crash left behind.
 import assert from 'node:assert/strict'
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
@@ -18,7 +28,11 @@ async function inFolder(run: (folder: string) => Promise<void>): Promise<void> {
   }
 }
 
-async function withWriter(folder: string, run: (writer: WriterUnderTest) => Promise<void>, options: Partial<BackendInput> = {}): Promise<void> {
+async function withWriter(
+  folder: string,
+  run: (writer: WriterUnderTest) => Promise<void>,
+  options: Partial<BackendInput> = {},
+): Promise<void> {
   const writer = await startWriter({ type: 'archive', path: folder, ...options })
   try {
     await run(writer)
@@ -32,11 +46,18 @@ function filesOf(folder: string): string[] {
 }
 
 function textOf(folder: string): string[] {
-  return filesOf(folder).flatMap((name) => gunzipSync(readFileSync(path.join(folder, name))).toString().trimEnd().split('\n'))
+  return filesOf(folder).flatMap((name) =>
+    gunzipSync(readFileSync(path.join(folder, name)))
+      .toString()
+      .trimEnd()
+      .split('\n'),
+  )
 }
 
 function linesOf(...frames: TestFrame[]): string[] {
-  return frames.flatMap(({ id, lines }) => lines.map((line, n) => `${line.slice(0, -1)},"batch_id":"${id}","rid":"${id}-${n}"}`))
+  return frames.flatMap(({ id, lines }) =>
+    lines.map((line, n) => `${line.slice(0, -1)},"batch_id":"${id}","rid":"${id}-${n}"}`),
+  )
 }
 
 /** All at 10:30, so that they are in one file. */
@@ -49,10 +70,17 @@ test('records lie in the file of their hour, with their ids', () =>
   inFolder((folder) =>
     withWriter(folder, async (writer) => {
       const hourNs = BigInt(Date.UTC(2026, 10, 23, 23)) * 1_000_000n
-      const frame = makeFrame(frameId(1), [-1n, 0n, 3_599_999_999_999n, 3_600_000_000_000n].map((after) => ({ tsNs: hourNs + after })))
+      const frame = makeFrame(
+        frameId(1),
+        [-1n, 0n, 3_599_999_999_999n, 3_600_000_000_000n].map((after) => ({ tsNs: hourNs + after })),
+      )
       writer.send(1, frame)
       await writer.allDone(1)
-      const names = ['2026/11/23/22.node-1.0.ndjson.gz', '2026/11/23/23.node-1.0.ndjson.gz', '2026/11/24/00.node-1.0.ndjson.gz']
+      const names = [
+        '2026/11/23/22.node-1.0.ndjson.gz',
+        '2026/11/23/23.node-1.0.ndjson.gz',
+        '2026/11/24/00.node-1.0.ndjson.gz',
+      ]
       assert.deepEqual(filesOf(folder), names)
       assert.deepEqual(textOf(folder), linesOf(frame))
     }),
@@ -89,7 +117,9 @@ test('a member that was torn by a crash is cut off, and its frames are written a
     const file = filesOf(whole)[0] as string
     const bytes = readFileSync(path.join(whole, file))
     const good = readFileSync(path.join(whole, file)).indexOf(Buffer.from([0x1f, 0x8b, 8, 4]), 4)
-    const cuts = [1, 9, 15, 30, (bytes.length - good) >> 1, bytes.length - good - 1].map((more) => good + more)
+    const cuts = [1, 9, 15, 30, (bytes.length - good) >> 1, bytes.length - good - 1].map(
+      (more) => good + more,
+    )
     for (const cut of cuts) {
       const folder = path.join(root, String(cut))
       await write(folder, 1, 2)
@@ -98,7 +128,10 @@ test('a member that was torn by a crash is cut off, and its frames are written a
       assert.deepEqual(textOf(folder), linesOf(first, second), `cut at ${cut}`)
     }
     // After a power cut the length may be there and the content not.
-    writeFileSync(path.join(whole, file), Buffer.concat([bytes.subarray(0, bytes.length - 40), Buffer.alloc(40)]))
+    writeFileSync(
+      path.join(whole, file),
+      Buffer.concat([bytes.subarray(0, bytes.length - 40), Buffer.alloc(40)]),
+    )
     await write(whole, 1, 2)
     assert.deepEqual(textOf(whole), linesOf(first, second))
   }))
@@ -118,7 +151,10 @@ test("a file that somebody else's tool has written into is left alone, and the n
       await writer.allDone(2)
     })
     assert.equal(statSync(file).size, size)
-    assert.deepEqual(filesOf(folder).map((name) => path.basename(name)), ['10.node-1.0.ndjson.gz', '10.node-1.1.ndjson.gz'])
+    assert.deepEqual(
+      filesOf(folder).map((name) => path.basename(name)),
+      ['10.node-1.0.ndjson.gz', '10.node-1.1.ndjson.gz'],
+    )
   }))
 
 test('a folder that cannot be written is waited for', () =>
@@ -139,7 +175,9 @@ test('a folder that cannot be written is waited for', () =>
 test('only own files past the retention are deleted', () =>
   inFolder(async (folder) => {
     await withWriter(folder, async (writer) => {
-      const at = (day: number, hour: number) => ({ tsNs: BigInt(Date.UTC(2026, 10, day, hour, 30)) * 1_000_000n })
+      const at = (day: number, hour: number) => ({
+        tsNs: BigInt(Date.UTC(2026, 10, day, hour, 30)) * 1_000_000n,
+      })
       writer.send(1, makeFrame(frameId(1), [at(20, 5), at(20, 6), at(21, 6)]))
       await writer.allDone(1)
     })

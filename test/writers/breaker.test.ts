@@ -64,27 +64,32 @@ test('while open nothing passes; half-open one probe at a time, whose result dec
 
 test('property: the breaker never lets more than one request through between open and closed', () => {
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.constantFrom('ask', 'ok', 'fail', 'abandon', 'wait'), fc.nat(20_000))), (steps) => {
-      const clock = createFakeClock()
-      const breaker = createBreaker(options, clock)
-      const passes: { pass: BreakerPass; state: string }[] = []
-      for (const [step, ms] of steps) {
-        if (step === 'wait') clock.pass(ms)
-        else if (step === 'ask') {
-          const it = breaker.tryPass()
-          if (it !== undefined) passes.push({ pass: it, state: breaker.state() })
-        } else {
-          const it = passes.splice(ms % Math.max(1, passes.length), 1)[0]
-          if (it === undefined) continue
-          if (step === 'abandon') breaker.abandon(it.pass)
-          else breaker.record(it.pass, step === 'ok')
+    fc.property(
+      fc.array(fc.tuple(fc.constantFrom('ask', 'ok', 'fail', 'abandon', 'wait'), fc.nat(20_000))),
+      (steps) => {
+        const clock = createFakeClock()
+        const breaker = createBreaker(options, clock)
+        const passes: { pass: BreakerPass; state: string }[] = []
+        for (const [step, ms] of steps) {
+          if (step === 'wait') clock.pass(ms)
+          else if (step === 'ask') {
+            const it = breaker.tryPass()
+            if (it !== undefined) passes.push({ pass: it, state: breaker.state() })
+          } else {
+            const it = passes.splice(ms % Math.max(1, passes.length), 1)[0]
+            if (it === undefined) continue
+            if (step === 'abandon') breaker.abandon(it.pass)
+            else breaker.record(it.pass, step === 'ok')
+          }
+          const probes = passes.filter(
+            (each) => each.state === 'half_open' && breaker.state() === 'half_open',
+          )
+          const newest = Math.max(0, ...probes.map((each) => each.pass))
+          assert.ok(probes.filter((each) => each.pass === newest).length <= 1)
+          assert.ok(breaker.state() !== 'open' || breaker.waitMs() > 0)
         }
-        const probes = passes.filter((each) => each.state === 'half_open' && breaker.state() === 'half_open')
-        const newest = Math.max(0, ...probes.map((each) => each.pass))
-        assert.ok(probes.filter((each) => each.pass === newest).length <= 1)
-        assert.ok(breaker.state() !== 'open' || breaker.waitMs() > 0)
-      }
-    }),
+      },
+    ),
   )
 })
 
@@ -120,7 +125,8 @@ test('the limit rises while answers are quick, halves once for refusals that cam
   const limiter = createLimiter({ max: 8 }, clock)
   for (let round = 0; round < 60; round++) {
     const tokens = []
-    for (let token = limiter.tryAcquire(); token !== undefined; token = limiter.tryAcquire()) tokens.push(token)
+    for (let token = limiter.tryAcquire(); token !== undefined; token = limiter.tryAcquire())
+      tokens.push(token)
     clock.pass(10)
     for (const token of tokens) limiter.release(token, 'ok')
   }
@@ -133,8 +139,14 @@ test('the limit rises while answers are quick, halves once for refusals that cam
 
 test('waits double up to their bound, are spread over the whole of it, and never end before Retry-After', () => {
   const policy = { initial: 200, max: 30_000 }
-  assert.deepEqual([1, 2, 3, 9, 100].map((n) => backoffMs(policy, n, () => 0.5)), [100, 200, 400, 15_000, 15_000])
-  assert.equal(backoffMs(policy, 1, () => 0, 7000), 7000)
+  assert.deepEqual(
+    [1, 2, 3, 9, 100].map((n) => backoffMs(policy, n, () => 0.5)),
+    [100, 200, 400, 15_000, 15_000],
+  )
+  assert.equal(
+    backoffMs(policy, 1, () => 0, 7000),
+    7000,
+  )
   assert.equal(parseRetryAfterMs(' 12 ', 0), 12_000)
   assert.equal(parseRetryAfterMs('Mon, 23 Nov 2026 10:00:05 GMT', Date.UTC(2026, 10, 23, 10)), 5000)
   assert.equal(parseRetryAfterMs('99999999', 0), 600_000)
@@ -147,7 +159,12 @@ const overload: Fault = { kind: 'overload', reason: '429', retryAfterMs: 5000 }
 
 test('a refusal for load holds back every batch until the time the server asked for', async () => {
   const clock = createFakeClock()
-  const gate = createGate(gateOptions, clock, () => 0, () => undefined)
+  const gate = createGate(
+    gateOptions,
+    clock,
+    () => 0,
+    () => undefined,
+  )
   const first = (await gate.enter()) as Permit
   gate.leave(first, overload)
   let entered = false
@@ -165,7 +182,12 @@ test('a refusal for load holds back every batch until the time the server asked 
 test('those who wait at an open breaker are let through one by one, in order, and closing lets the rest go', async () => {
   const clock = createFakeClock()
   const states: string[] = []
-  const gate = createGate(gateOptions, clock, () => 0, (state) => states.push(state))
+  const gate = createGate(
+    gateOptions,
+    clock,
+    () => 0,
+    (state) => states.push(state),
+  )
   for (let n = 0; n < 5; n++) gate.leave((await gate.enter()) as Permit, { kind: 'down', reason: '503' })
   assert.deepEqual(states, ['open'])
   const order: number[] = []

@@ -16,7 +16,15 @@ async function inFolder(run: (folder: string) => Promise<void>): Promise<void> {
 }
 
 function letter(n: number, record = '{"message":"x"}'): DeadLetter {
-  return { backend: 'es', reason: 'mapping', time: '2026-11-23T10:00:00.000Z', tries: 1, frame: 'frame', n, record }
+  return {
+    backend: 'es',
+    reason: 'mapping',
+    time: '2026-11-23T10:00:00.000Z',
+    tries: 1,
+    frame: 'frame',
+    n,
+    record,
+  }
 }
 
 function lines(folder: string): DeadLetter[] {
@@ -36,7 +44,10 @@ test('a letter that comes again after a restart is there once', () =>
     const second = createDeadLetters({ folder })
     assert.equal(await second.put([letter(1), letter(2), letter(3), letter(4)]), 1)
     await second.close()
-    assert.deepEqual(lines(folder).map(({ n }) => n), [1, 2, 3, 4])
+    assert.deepEqual(
+      lines(folder).map(({ n }) => n),
+      [1, 2, 3, 4],
+    )
     assert.equal(await deadLetterCount(path.join(root, 'dlq')), 4)
     assert.equal(await deadLetterCount(path.join(root, 'nothing')), 0)
   }))
@@ -53,7 +64,10 @@ test('a torn last line is cut off at every byte, and the letter is written again
       const second = createDeadLetters({ folder })
       assert.equal(await second.put([letter(2)]), 1)
       await second.close()
-      assert.deepEqual(lines(folder).map(({ n }) => n), [1, 2])
+      assert.deepEqual(
+        lines(folder).map(({ n }) => n),
+        [1, 2],
+      )
     }
   }))
 
@@ -74,5 +88,8 @@ test('at the bound nothing is given up: put refuses, and goes on when there is r
     for (const name of names) rmSync(path.join(folder, name))
     assert.equal(await letters.put([letter(n)]), 1)
     await letters.close()
-    assert.deepEqual(lines(folder).map((each) => each.n), [n])
+    assert.deepEqual(
+      lines(folder).map((each) => each.n),
+      [n],
+    )
   }))

@@ -2,7 +2,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Faults } from '../stand-ins/faults.js'
-import { type ElasticsearchStandIn, type ElasticsearchStandInOptions, startElasticsearchStandIn } from '../stand-ins/elasticsearch.js'
+import {
+  type ElasticsearchStandIn,
+  type ElasticsearchStandInOptions,
+  startElasticsearchStandIn,
+} from '../stand-ins/elasticsearch.js'
 import { frameId, makeFrame, recentRecords, type TestRecord } from './frames.js'
 import { type BackendInput, startWriter, type WriterUnderTest } from './journal.js'
 
@@ -36,7 +40,8 @@ async function survives(faults: Faults, options: Partial<BackendInput> = {}): Pr
     const documents = es.documents()
     assert.equal(documents.size, 600)
     for (const { id, lines } of frames) {
-      for (const [n, line] of lines.entries()) assert.equal(documents.get(`${id}-${n}`)?.toString(), `${line.slice(0, -1)},"batch_id":"${id}"}`)
+      for (const [n, line] of lines.entries())
+        assert.equal(documents.get(`${id}-${n}`)?.toString(), `${line.slice(0, -1)},"batch_id":"${id}"}`)
     }
     assert.deepEqual(await writer.deadLetters(), [])
   }, options)
@@ -45,9 +50,17 @@ async function survives(faults: Faults, options: Partial<BackendInput> = {}): Pr
 const faults: Readonly<Record<string, Faults>> = {
   'a whole bulk refused for load is sent again': { status: 429, requests: 3 },
   'a server error is waited out': { status: 503, requests: 3 },
-  'a proxy without Elasticsearch behind it is waited out': { status: 502, body: '<html>bad gateway</html>', requests: 2 },
+  'a proxy without Elasticsearch behind it is waited out': {
+    status: 502,
+    body: '<html>bad gateway</html>',
+    requests: 2,
+  },
   'single documents refused for load are sent again alone': { itemStatus: 429, itemShare: 0.3, requests: 3 },
-  'single documents with a server error are sent again alone': { itemStatus: 503, itemShare: 0.5, requests: 2 },
+  'single documents with a server error are sent again alone': {
+    itemStatus: 503,
+    itemShare: 0.5,
+    requests: 2,
+  },
   'a reset connection is not taken for an answer': { reset: true, requests: 3 },
   'a lost acknowledgement does not store twice': { reset: true, stored: true, requests: 3 },
   'an answer cut in the middle is not taken for an answer': { halfAnswer: true, requests: 3 },
@@ -120,7 +133,14 @@ test('a document of a refused shape is stored as raw under the same id', () =>
     const documents = es.documents()
     assert.equal(documents.size, 10)
     const raw = JSON.parse(String(documents.get(`${frame.id}-3`))) as Record<string, string>
-    assert.deepEqual(Object.keys(raw), ['timestamp', 'log_level', 'service_name', 'namespace', 'batch_id', 'raw'])
+    assert.deepEqual(Object.keys(raw), [
+      'timestamp',
+      'log_level',
+      'service_name',
+      'namespace',
+      'batch_id',
+      'raw',
+    ])
     assert.equal(raw['raw'], frame.lines[3])
     assert.equal(raw['batch_id'], frame.id)
     assert.equal(await writer.metric('raw_documents_total'), 1)
@@ -138,7 +158,10 @@ test('what even as raw is refused is a dead letter with the reason, and is ackno
     await writer.allDone(1)
     assert.equal(es.count(), 0)
     const letters = await writer.deadLetters()
-    assert.deepEqual(letters.map(({ n, reason, record }) => [n, reason, record]), frame.lines.map((line, n) => [n, 'mapping', line]))
+    assert.deepEqual(
+      letters.map(({ n, reason, record }) => [n, reason, record]),
+      frame.lines.map((line, n) => [n, 'mapping', line]),
+    )
   }))
 
 test('records of different days go to different indices, and so does their retry', () =>
@@ -155,7 +178,10 @@ test('records of different days go to different indices, and so does their retry
 test('routing and data streams: every document carries what they need, its source is otherwise the same', () =>
   withWriter(
     async ({ es, writer }) => {
-      const records = ['a', 'b', 'a', 'a', 'c'].map((service, n) => ({ ...(recentRecords(5)[n] as TestRecord), service }))
+      const records = ['a', 'b', 'a', 'a', 'c'].map((service, n) => ({
+        ...(recentRecords(5)[n] as TestRecord),
+        service,
+      }))
       const frame = makeFrame(frameId(1), records)
       writer.send(1, frame)
       await writer.allDone(1)

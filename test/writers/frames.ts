@@ -1,7 +1,7 @@
 // Makes sealed frames out of plain records, as the ingest thread would: canonical NDJSON, index, positions left empty.
 import { createKernel } from '../../kernel/kernel.js'
 import { INDEX_ENTRY_BYTES, type FrameHeader, type StreamFields } from '../../protocol/frame.js'
-import { createFrameCodec, frameCodecBytes } from '../../runtime/frame-codec.js'
+import { createFrameCodec } from '../../runtime/frame-codec.js'
 
 export interface TestRecord {
   readonly tsNs: bigint
@@ -29,8 +29,6 @@ const codec = createFrameCodec(kernel)
 const ndjsonPtr = kernel.alloc(4 * 1024 * 1024, 64)
 const indexPtr = kernel.alloc(1024 * 1024, 64)
 
-export const frameCodecRoom = frameCodecBytes()
-
 export function isoNs(tsNs: bigint): string {
   const fraction = String(tsNs % 1_000_000_000n).padStart(9, '0')
   return `${new Date(Number(tsNs / 1_000_000_000n) * 1000).toISOString().slice(0, 19)}.${fraction}Z`
@@ -57,10 +55,9 @@ export function makeFrame(id: string, records: readonly TestRecord[]): TestFrame
     const key = JSON.stringify([level, service, namespace, pod])
     if (!numbers.has(key)) {
       numbers.set(key, streams.length)
-      streams.push({
-        ...{ service_name: service, namespace, cluster_id: 'test', log_level: level, log_type: 'app' },
-        ...{ pod_uid: 'u-1', pod_name: pod, labels: { app: service } },
-      })
+      const labels = { app: service }
+      const names = { service_name: service, namespace, pod_uid: 'u-1', pod_name: pod, labels }
+      streams.push({ ...names, cluster_id: 'test', log_level: level, log_type: 'app' })
     }
     const bytes = Buffer.from(lines[n] as string)
     kernel.u8.set(bytes, ndjsonPtr + at)
@@ -77,12 +74,14 @@ export function makeFrame(id: string, records: readonly TestRecord[]): TestFrame
     at += bytes.length + 1
   }
   const times = records.map((record) => Number(record.tsNs / 1_000_000n))
+  const minTsMs = times.length === 0 ? 0 : Math.min(...times)
+  const maxTsMs = times.length === 0 ? 0 : Math.max(...times)
+  const { length: count } = records
   const sealed = codec.seal({
-    header: {
-      ...{ id, node: 'node-1', madeMs: 0, count: records.length, streams, positions: [] },
-      ...{ minTsMs: records.length === 0 ? 0 : Math.min(...times), maxTsMs: records.length === 0 ? 0 : Math.max(...times) },
-    },
-    ...{ ndjsonPtr, ndjsonBytes: at, indexPtr },
+    header: { id, node: 'node-1', madeMs: 0, count, streams, positions: [], minTsMs, maxTsMs },
+    ndjsonPtr,
+    ndjsonBytes: at,
+    indexPtr,
   })
   return { id, header: sealed.header, raw: sealed.raw.slice(), encoded: sealed.encoded.slice(), lines }
 }

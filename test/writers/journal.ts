@@ -25,7 +25,9 @@ export interface WriterUnderTest {
   allDone(...seqs: number[]): Promise<void>
   status(): StatusMessage | undefined
   metric(name: string, labels?: Readonly<Record<string, string>>): Promise<number>
-  deadLetters(): Promise<{ readonly reason: string; readonly n: number; readonly record: string; readonly frame: string }[]>
+  deadLetters(): Promise<
+    { readonly reason: string; readonly n: number; readonly record: string; readonly frame: string }[]
+  >
   stop(keepData?: boolean): Promise<void>
 }
 
@@ -65,7 +67,10 @@ export async function startWriter(options: BackendInput, dataDir?: string): Prom
     },
     clock: systemClock,
     random: Math.random,
-    log: pino({ base: null }, { write: (line: string) => void logs.push(JSON.parse(line) as Record<string, unknown>) }),
+    log: pino(
+      { base: null },
+      { write: (line: string) => void logs.push(JSON.parse(line) as Record<string, unknown>) },
+    ),
     metrics,
     slots,
     live: { version: () => 0, read: () => '{}', publish: () => undefined },
@@ -105,24 +110,28 @@ export async function startWriter(options: BackendInput, dataDir?: string): Prom
     until,
     send(seq, frame, how = 'slot') {
       const sizes = { rawBytes: frame.raw.length, encodedBytes: frame.encoded.length }
-      if (how === 'encoded') return message({ type: 'frame', seq, lane: 'backfill', encoded: frame.encoded.slice(), ...sizes })
+      if (how === 'encoded')
+        return message({ type: 'frame', seq, lane: 'backfill', encoded: frame.encoded.slice(), ...sizes })
       const slot = slots.acquire(1)
       if (slot < 0) throw new Error('no free slot: the writer did not answer taken')
       slots.raw(slot).set(frame.raw)
       slots.encoded(slot).set(frame.encoded)
       message({ type: 'frame', seq, lane: 'live', slot, ...sizes })
       // As the journal may: what is in the slot after `taken` is another frame's.
-      slots.raw(slot).fill(0xee)
-      slots.encoded(slot).fill(0xee)
+      slots.raw(slot).fill(0xee, 0, frame.raw.length)
+      slots.encoded(slot).fill(0xee, 0, frame.encoded.length)
       slots.release(slot)
     },
-    allDone: (...seqs) => until(`done of ${seqs.join()}, done are ${[...done].join()}`, () => seqs.every((seq) => done.has(seq))),
+    allDone: (...seqs) =>
+      until(`done of ${seqs.join()}, done are ${[...done].join()}`, () => seqs.every((seq) => done.has(seq))),
     status: () => status,
     async metric(name, labels = {}) {
       type Json = { name: string; values: { value: number; labels: Record<string, string> }[] }
       const all = (await metrics.snapshot()) as Json[]
       const found = all.find((each) => each.name === `log_pipeline_${name}`)
-      const values = found?.values.filter((value) => Object.entries(labels).every(([key, want]) => value.labels[key] === want))
+      const values = found?.values.filter((value) =>
+        Object.entries(labels).every(([key, want]) => value.labels[key] === want),
+      )
       return values?.reduce((sum, { value }) => sum + value, 0) ?? 0
     },
     async deadLetters() {
@@ -131,7 +140,12 @@ export async function startWriter(options: BackendInput, dataDir?: string): Prom
       const names = await readdir(at).catch(() => [] as string[])
       const texts = await Promise.all(names.sort().map((name) => readFile(path.join(at, name), 'utf8')))
       type Letter = { reason: string; n: number; record: string; frame: string }
-      return texts.flatMap((text) => text.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Letter))
+      return texts.flatMap((text) =>
+        text
+          .split('\n')
+          .filter((line) => line !== '')
+          .map((line) => JSON.parse(line) as Letter),
+      )
     },
     async stop(keepData = false) {
       await actor.stop?.()

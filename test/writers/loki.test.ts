@@ -12,7 +12,11 @@ test('records arrive once, in their streams, with their ids as structured metada
     const frames = [1, 2, 3].map((seq) =>
       makeFrame(frameId(seq), [
         ...recentRecords(300, { service: 'cart' }),
-        ...recentRecords(200, { service: 'pay', level: 'ERROR', traceId: 'abcdef0123456789abcdef0123456789' }),
+        ...recentRecords(200, {
+          service: 'pay',
+          level: 'ERROR',
+          traceId: 'abcdef0123456789abcdef0123456789',
+        }),
       ]),
     )
     writer.send(1, frames[0]!)

@@ -27,7 +27,10 @@ test('the breaker opens on an outage, says so once, and closes by itself when th
     assert.equal(await writer.metric('breaker_open'), 0)
     assert.ok((await writer.metric('write_failed_total')) >= 5)
     const events = writer.logs.flatMap(({ event, level }) => (event === undefined ? [] : [[event, level]]))
-    assert.deepEqual(events, [['backend_down', 50], ['backend_back', 50]])
+    assert.deepEqual(events, [
+      ['backend_down', 50],
+      ['backend_back', 50],
+    ])
     assert.deepEqual(writer.sent.filter(({ type }) => type === 'outage' || type === 'recovered').length, 2)
     await writer.until('well again', () => writer.status()?.reason === undefined)
   } finally {
@@ -144,12 +147,21 @@ for (const type of ['elasticsearch', 'loki'] as const) {
   test(`${type}: far more frames than memory for batches go through a slow backend without a deadlock`, async () => {
     const server = type === 'loki' ? await startLokiStandIn() : await startElasticsearchStandIn()
     server.setFaults({ delayMs: 5 })
-    const writer = await startWriter({ type, url: server.url, batch_bytes: 64 * 1024, memory_bytes: 1024 * 1024, concurrency_max: 1 })
+    const writer = await startWriter({
+      type,
+      url: server.url,
+      batch_bytes: 64 * 1024,
+      memory_bytes: 1024 * 1024,
+      concurrency_max: 1,
+    })
     try {
       const services = ['a', 'b', 'c', 'd', 'e']
       const seqs = Array.from({ length: 40 }, (_, n) => n + 1)
       for (const seq of seqs) {
-        const records = recentRecords(300, { message: 'x'.repeat(300) }).map((record, n) => ({ ...record, service: services[n % 5] as string }))
+        const records = recentRecords(300, { message: 'x'.repeat(300) }).map((record, n) => ({
+          ...record,
+          service: services[n % 5] as string,
+        }))
         writer.send(seq, makeFrame(frameId(seq), records), seq % 3 === 0 ? 'encoded' : 'slot')
       }
       await writer.allDone(...seqs)

@@ -19,7 +19,7 @@ export interface FindOptions {
 }
 
 /** Readings of a folder that changes all the time; the last one is taken. */
-const TRIES_MAX = 3
+const TRIES_MAX = 10
 
 /** All container logs, each with its rotated files in the order of their rotation. */
 export function findContainerLogs(options: FindOptions): ContainerLog[] {

@@ -31,7 +31,13 @@ const SETTLE_MS = 2000
 /** Searches after which a file is looked at even in a folder that has not changed. */
 const STAT_SEARCHES = 10
 
+/** A folder without a change for this long is asked about only every third search, each in its own turn. */
+const QUIET_MS = 60_000
+const QUIET_SEARCHES = 3
+
 interface Listing {
+  /** Spreads quiet folders over the searches. */
+  readonly phase: number
   readonly mtimeMs: number
   readonly ino: number
   readonly readMs: number
@@ -52,10 +58,17 @@ export function createFolders(conditions: Conditions, now: () => number): Folder
   let looked = new Map<string, Looked>()
   /** Folders of files that were asked about just now. */
   let touched = new Set<string>()
+  /** Folders with a listed name that was gone when it was looked at. */
+  const gone = new Set<string>()
+  /** Folders that have changed while their files were looked at. */
+  const changing = new Set<string>()
+  let phases = 0
   let search = 0
 
   function read(path: string): Listing {
     const known = last.get(path)
+    if (known !== undefined && !changing.has(path) && isQuiet(known)) return known
+    changing.delete(path)
     const stat = statSync(path)
     if (known !== undefined && known.mtimeMs === stat.mtimeMs && known.ino === stat.ino) {
       if (known.readMs - known.mtimeMs > SETTLE_MS) return known
@@ -66,7 +79,11 @@ export function createFolders(conditions: Conditions, now: () => number): Folder
       .sort((a, b) => Number(a.isSymlink) - Number(b.isSymlink) || (a.name < b.name ? -1 : 1))
     conditions.clear(path)
     const symlinks = new Set(entries.filter(({ isSymlink }) => isSymlink).map(({ name }) => name))
-    return { mtimeMs: stat.mtimeMs, ino: stat.ino, readMs: now(), entries, symlinks }
+    return { phase: phases++, mtimeMs: stat.mtimeMs, ino: stat.ino, readMs: now(), entries, symlinks }
+  }
+
+  function isQuiet({ mtimeMs, phase }: Listing): boolean {
+    return now() - mtimeMs > QUIET_MS && (search + phase) % QUIET_SEARCHES !== 0
   }
 
   function listing(path: string): Listing | undefined {
@@ -107,6 +124,8 @@ export function createFolders(conditions: Conditions, now: () => number): Folder
       try {
         const stat = statSync(path, { throwIfNoEntry: false })
         if (stat !== undefined) looked.set(path, { stat, listing: folder, search })
+        // A folder's mtime is only as fine as the kernel's tick: a listed name that is gone tells of a change as well.
+        else if (folder?.entries.some(({ name }) => path.endsWith(`/${name}`))) gone.add(folderPath)
         return stat
       } catch (error) {
         conditions.report(path, systemCode(error) ?? 'stat', error)
@@ -117,8 +136,9 @@ export function createFolders(conditions: Conditions, now: () => number): Folder
       if (!touched.delete(path)) return true
       const known = current.get(path)
       const mtimeMs = statSync(path, { throwIfNoEntry: false })?.mtimeMs
-      if (known?.mtimeMs === mtimeMs) return true
+      if (!gone.delete(path) && known?.mtimeMs === mtimeMs) return true
       current.delete(path)
+      changing.add(path)
       return false
     },
     begin() {

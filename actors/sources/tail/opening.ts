@@ -26,10 +26,12 @@ export interface OpeningOptions {
 export interface Opening {
   /**
    * Returns the open file; `nothing` when it holds nothing new or cannot be read now (then the condition is counted);
-   * `unknown` for a gzip file that nobody asked for and that no known file has become.
+   * `unknown` for a gzip file that nobody asked for and that no known file has become; `vanished` when it is no longer there.
    */
-  open(found: FoundFile, chain: Chain, fromEnd: boolean): TailFile | 'nothing' | 'unknown'
+  open(found: FoundFile, chain: Chain, fromEnd: boolean): TailFile | NotOpened
 }
+
+export type NotOpened = 'nothing' | 'unknown' | 'vanished'
 
 export function createOpening(options: OpeningOptions): Opening {
   const { ledger, conditions, lineBytesMax, nowMs } = options
@@ -112,7 +114,7 @@ export function createOpening(options: OpeningOptions): Opening {
   return {
     open(listed, chain, fromEnd) {
       let fd = -1
-      let result: TailFile | 'nothing' | 'unknown' = 'nothing'
+      let result: TailFile | NotOpened = 'nothing'
       try {
         // O_NONBLOCK: opening a named pipe must not stop the thread.
         fd = openSync(listed.path, constants.O_RDONLY | constants.O_NONBLOCK)
@@ -126,7 +128,8 @@ export function createOpening(options: OpeningOptions): Opening {
       } catch (error) {
         const code = systemCode(error) ?? 'open'
         // Gone between the listing and the opening: the next listing tells what became of it.
-        if (code !== 'ENOENT') conditions.report(listed.path, code, error)
+        if (code === 'ENOENT') result = 'vanished'
+        else conditions.report(listed.path, code, error)
       }
       if (typeof result === 'string' && fd >= 0) closeSync(fd)
       return result

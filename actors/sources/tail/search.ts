@@ -62,34 +62,40 @@ export function createSearch(options: SearchOptions): Search {
     const chain = open.chain(log)
     chain.waiting = 0
     let knownMtimeMs = newestUnlisted(chain)
-    log.files.forEach((found, order) => {
-      if (found.gz && !withGz) return
+    for (const [order, found] of log.files.entries()) {
+      if (found.gz && !withGz) continue
       const held = open.at(inodeOf(found))
       if (held !== undefined) {
         if (held.chain === chain) Object.assign(held, { path: found.path, order, live: found.live })
         knownMtimeMs = Math.max(knownMtimeMs ?? 0, found.mtimeMs)
-        return
+        continue
       }
       const known = ledger.has(found)
       if (known) knownMtimeMs = Math.max(knownMtimeMs ?? 0, found.mtimeMs)
-      if (ledger.settled(found) || isRejected(found)) return
+      if (ledger.settled(found) || isRejected(found)) continue
       const follows = knownMtimeMs !== undefined && found.mtimeMs >= knownMtimeMs
-      if (!found.wanted && !known && !follows && !found.gz) return
+      if (!found.wanted && !known && !follows && !found.gz) continue
       const file = openOne(found, chain, follows)
+      if (file === 'vanished') {
+        // Packed or rotated away at this moment: what follows it in the log waits for the next listing, so that order is kept.
+        chain.waiting++
+        break
+      }
       if (file !== undefined) file.order = order
-      else if (!ledger.has(found)) return
+      else if (!ledger.has(found)) continue
       knownMtimeMs = Math.max(knownMtimeMs ?? 0, found.mtimeMs)
-    })
+    }
     open.order(chain)
   }
 
-  function openOne(found: FoundFile, chain: Chain, follows: boolean): TailFile | undefined {
+  function openOne(found: FoundFile, chain: Chain, follows: boolean): TailFile | 'vanished' | undefined {
     if (open.count() >= filesMax) {
       chain.waiting++
       return undefined
     }
     const file = opening.open({ ...found, wanted: found.wanted || follows }, chain, options.fromEnd && first)
     if (file === 'unknown') reject(found)
+    if (file === 'vanished') return file
     if (typeof file === 'string') return undefined
     if (open.at(inodeOf(file)) !== undefined) {
       release(file)

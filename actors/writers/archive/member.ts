@@ -46,7 +46,9 @@ export const MEMBER_HEADER_BYTES_MAX = HEADER_BYTES + EXTRA_BYTES_MAX
 /** Reads a member's header; undefined where none begins. */
 export function readMember(bytes: Buffer): Member | undefined {
   if (bytes.length < HEADER_BYTES + 8) return undefined
-  const ours = bytes.readUInt32LE(0) === (0x1f | (0x8b << 8) | (DEFLATE << 16) | (FEXTRA << 24)) && bytes.readUInt16LE(12) === SUBFIELD
+  const ours =
+    bytes.readUInt32LE(0) === (0x1f | (0x8b << 8) | (DEFLATE << 16) | (FEXTRA << 24)) &&
+    bytes.readUInt16LE(12) === SUBFIELD
   if (!ours) return undefined
   const idsBytes = bytes.readUInt16LE(14) - 4
   if (idsBytes < 0 || bytes.length < 20 + idsBytes) return undefined

@@ -11,7 +11,12 @@ export async function deleteBefore(root: string, node: string, beforeMs: number)
   for (const year of await numbered(root)) {
     for (const month of await numbered(path.join(root, year))) {
       for (const day of await numbered(path.join(root, year, month))) {
-        deleted += await deleteInDay(path.join(root, year, month, day), `${year}-${month}-${day}`, node, beforeMs)
+        deleted += await deleteInDay(
+          path.join(root, year, month, day),
+          `${year}-${month}-${day}`,
+          node,
+          beforeMs,
+        )
       }
       await removeIfEmpty(path.join(root, year, month))
     }

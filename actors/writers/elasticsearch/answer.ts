@@ -33,7 +33,8 @@ export function allStored(body: Buffer, count: number): boolean {
   if (body.compare(TAIL, 0, TAIL.length, head.length + itemsBytes) !== 0) return false
   const expected = templateOf(count)
   if (body.compare(expected, 0, itemsBytes, head.length, head.length + itemsBytes) === 0) return true
-  for (let item = 0; item < count; item++) if (!itemStored(body, head.length + item * STRIDE, item === count - 1)) return false
+  for (let item = 0; item < count; item++)
+    if (!itemStored(body, head.length + item * STRIDE, item === count - 1)) return false
   return true
 }
 
@@ -48,7 +49,11 @@ function itemStored(body: Buffer, at: number, last: boolean): boolean {
 interface RawItem {
   readonly status?: number
   readonly failure_store?: string
-  readonly error?: { readonly type?: string; readonly reason?: string; readonly caused_by?: { readonly reason?: string } }
+  readonly error?: {
+    readonly type?: string
+    readonly reason?: string
+    readonly caused_by?: { readonly reason?: string }
+  }
 }
 
 /** A document that was diverted to the failure store is not where it belongs. */
@@ -72,6 +77,7 @@ function readItem(item: RawItem | undefined): ItemAnswer {
   const { status = Number.NaN, failure_store: diverted, error } = item ?? {}
   const cause = error?.caused_by?.reason
   const reason = `${error?.reason ?? ''}${cause === undefined ? '' : `; ${cause}`}`
-  if (diverted !== undefined && DIVERTED.has(diverted)) return { status: 400, type: 'failure_store', reason: 'diverted to the failure store' }
+  if (diverted !== undefined && DIVERTED.has(diverted))
+    return { status: 400, type: 'failure_store', reason: 'diverted to the failure store' }
   return { status, type: error?.type ?? '', reason }
 }

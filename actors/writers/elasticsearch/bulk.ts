@@ -86,6 +86,7 @@ export function createBulkEncoder(
     const { region, out, records, parts, frames, index } = open
     open = undefined
     const body = Buffer.from(kernel.memory.buffer, region, out - region)
+    // Safe once `attempt` has returned: an aborted request's socket is destroyed; one that was answered early has its length fixed.
     const release = () => void free.push(region)
     context.offer({ stage: 'first', index, body, bytes: body.length, records, parts, frames, release })
   }
@@ -99,7 +100,8 @@ export function createBulkEncoder(
     const limit = open.region + Math.min(regionBytes, target)
     let next = codec.append(at.next, run.to, open.out, limit)
     // A record over the target goes alone, as far as a region reaches.
-    if (next === at.next && open.records === 0) next = codec.append(at.next, at.next + 1, open.out, open.region + regionBytes)
+    if (next === at.next && open.records === 0)
+      next = codec.append(at.next, at.next + 1, open.out, open.region + regionBytes)
     if (next > at.next) {
       open.out = codec.out()
       open.records += next - at.next
@@ -127,7 +129,8 @@ export function createBulkEncoder(
 
   return {
     encode(frame) {
-      if (progress?.frame !== frame) progress = { frame, runs: runsOf(frame, kernel, names, options.routing), run: 0, next: 0 }
+      if (progress?.frame !== frame)
+        progress = { frame, runs: runsOf(frame, kernel, names, options.routing), run: 0, next: 0 }
       const at = progress
       for (let run = at.runs[at.run]; run !== undefined; run = at.runs[at.run]) {
         while (at.next < run.to) if (!append(at, run)) return false
@@ -147,7 +150,8 @@ export function createBulkEncoder(
       target = Math.max(BULK_BYTES_MIN, Math.min(target, Math.floor(bytes / 2)))
     },
     taken(bytes) {
-      if (target < options.batch_bytes && bytes >= target * 0.9) target = Math.min(options.batch_bytes, target * 1.02)
+      if (target < options.batch_bytes && bytes >= target * 0.9)
+        target = Math.min(options.batch_bytes, target * 1.02)
     },
   }
 }

@@ -1,6 +1,6 @@
 // The way to Elasticsearch: the official client's transport, with its retries, parsing and redaction off, since those are done here.
 import { promisify } from 'node:util'
-import { gunzip, gzip } from 'node:zlib'
+import { gunzipSync, gzip } from 'node:zlib'
 import { Client } from '@elastic/elasticsearch'
 import type { ElasticsearchOptions } from '../../../protocol/config/backends.js'
 import { MillraceError } from '../../../protocol/errors.js'
@@ -21,7 +21,6 @@ export interface ElasticsearchClient {
 }
 
 const gzipAsync = promisify(gzip)
-const gunzipAsync = promisify(gunzip)
 /** 184 bytes a document in full, 26 with the filter: more than this is no answer to a bulk. */
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024
 const BRIEF = 'errors,items.*.status'
@@ -46,8 +45,16 @@ export function createElasticsearchClient(name: string, options: ElasticsearchOp
   const diverted = options.data_stream ? ',items.*.failure_store' : ''
 
   /** `asStream`: the transport would parse every answer, which alone costs as much as the encoding. */
-  async function exchange(params: Parameters<typeof client.transport.request>[0], headers: Record<string, string>, signal: AbortSignal): Promise<Answer> {
-    const { statusCode = 0, body, headers: answerHeaders } = await client.transport.request<AsyncIterable<Buffer>>(params, {
+  async function exchange(
+    params: Parameters<typeof client.transport.request>[0],
+    headers: Record<string, string>,
+    signal: AbortSignal,
+  ): Promise<Answer> {
+    const {
+      statusCode,
+      body,
+      headers: answerHeaders,
+    } = await client.transport.request<AsyncIterable<Buffer>>(params, {
       meta: true,
       asStream: true,
       maxRetries: 0,
@@ -56,7 +63,11 @@ export function createElasticsearchClient(name: string, options: ElasticsearchOp
     })
     const bytes = await readBody(body)
     const gzipped = /gzip/.test(String(answerHeaders['content-encoding'] ?? ''))
-    return { status: statusCode, retryAfter: headerOf(answerHeaders['retry-after']), body: gzipped ? await unzip(bytes) : bytes }
+    return {
+      status: statusCode,
+      retryAfter: headerOf(answerHeaders['retry-after']),
+      body: gzipped ? unzip(bytes) : bytes,
+    }
   }
 
   return {
@@ -69,7 +80,8 @@ export function createElasticsearchClient(name: string, options: ElasticsearchOp
       }
       return exchange(params, options.gzip ? { 'content-encoding': 'gzip' } : {}, signal)
     },
-    request: (method, path, body, signal) => exchange({ method, path, ...(body === undefined ? {} : { body }) }, {}, signal),
+    request: (method, path, body, signal) =>
+      exchange({ method, path, ...(body === undefined ? {} : { body }) }, {}, signal),
     close: () => client.close(),
   }
 }
@@ -79,14 +91,16 @@ async function readBody(body: AsyncIterable<Buffer>): Promise<Buffer> {
   let bytes = 0
   for await (const chunk of body) {
     bytes += chunk.length
-    if (bytes > ANSWER_BYTES_MAX) throw new MillraceError('elasticsearch.answer', `an answer of over ${ANSWER_BYTES_MAX} bytes`)
+    if (bytes > ANSWER_BYTES_MAX)
+      throw new MillraceError('elasticsearch.answer', `an answer of over ${ANSWER_BYTES_MAX} bytes`)
     chunks.push(chunk)
   }
   return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, bytes)
 }
 
-function unzip(bytes: Buffer): Promise<Buffer> {
-  return gunzipAsync(bytes, { maxOutputLength: ANSWER_BYTES_MAX, chunkSize: 256 * 1024 })
+/** In this thread: the answer is a few KB of one repeated item, and a trip through the thread pool costs more than to unpack it. */
+function unzip(bytes: Buffer): Buffer {
+  return gunzipSync(bytes, { maxOutputLength: ANSWER_BYTES_MAX, chunkSize: 256 * 1024 })
 }
 
 function headerOf(value: unknown): string | readonly string[] | undefined {

@@ -35,7 +35,8 @@ export function createIndexNames(pattern: string): IndexNames {
     )
   }
   // A day is the longest period that needs no calendar; %Y alone is then filled in once a day, to the same name.
-  const periodMs = letters.length === 0 ? Number.POSITIVE_INFINITY : letters.includes('H') ? HOUR_MS : 24 * HOUR_MS
+  const periodMs =
+    letters.length === 0 ? Number.POSITIVE_INFINITY : letters.includes('H') ? HOUR_MS : 24 * HOUR_MS
   let lastPeriod = Number.NaN
   let lastName = ''
   return {

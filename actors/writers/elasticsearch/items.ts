@@ -27,7 +27,11 @@ export function itemsOf(batch: BulkBatch): readonly Item[] {
 }
 
 /** A batch of these items, in memory of its own: the region of the first sending can be given back. */
-export function batchOf(items: readonly Item[], from: Pick<BulkBatch, 'index'>, stage: BulkBatch['stage']): BulkBatch {
+export function batchOf(
+  items: readonly Item[],
+  from: Pick<BulkBatch, 'index'>,
+  stage: BulkBatch['stage'],
+): BulkBatch {
   const body = Buffer.concat(items.map((item) => item.bytes))
   const parts: { seq: number; records: number }[] = []
   const frames: string[] = []
@@ -41,7 +45,10 @@ export function batchOf(items: readonly Item[], from: Pick<BulkBatch, 'index'>, 
 export function halvesOf(batch: BulkBatch): readonly BulkBatch[] {
   const items = itemsOf(batch)
   const middle = items.length >> 1
-  return [batchOf(items.slice(0, middle), batch, batch.stage), batchOf(items.slice(middle), batch, batch.stage)]
+  return [
+    batchOf(items.slice(0, middle), batch, batch.stage),
+    batchOf(items.slice(middle), batch, batch.stage),
+  ]
 }
 
 export function partsOf(items: readonly Pick<Item, 'seq'>[]): { seq: number; records: number }[] {

@@ -14,6 +14,8 @@ export interface Run {
 }
 
 const STREAM_AT = 16
+/** Characters of a routing value: a container may call its service what it likes, but an action line has a bound. */
+const ROUTING_MAX = 256
 
 /** `routing` none: all records of a period are one run. The split is a pure function of the frame, so a retry goes to the same place. */
 export function runsOf(
@@ -34,8 +36,10 @@ export function runsOf(
   let lastRouting: string | undefined
   for (let n = 0; n <= count; n++) {
     const entry = frame.indexPtr + n * INDEX_ENTRY_BYTES
-    const index = n === count ? '' : samePeriod ? names.at(minTsMs) : names.at(entryTimeMs(kernel.view, entry))
-    const key = n === count || routing === 'none' ? undefined : routingOf(streams, kernel.view, entry, routing)
+    const index =
+      n === count ? '' : samePeriod ? names.at(minTsMs) : names.at(entryTimeMs(kernel.view, entry))
+    const key =
+      n === count || routing === 'none' ? undefined : routingOf(streams, kernel.view, entry, routing)
     if (n > 0 && (n === count || index !== last || key !== lastRouting)) {
       runs.push({ from, to: n, index: last, routing: lastRouting })
       from = n
@@ -53,5 +57,5 @@ function routingOf(
   by: 'service_name' | 'namespace',
 ): string | undefined {
   // The server hashes the value itself (murmur3): equal values, equal shard.
-  return streams[view.getUint32(entry + STREAM_AT, true)]?.[by]
+  return streams[view.getUint32(entry + STREAM_AT, true)]?.[by].slice(0, ROUTING_MAX)
 }

@@ -46,7 +46,10 @@ export function templateName(wildcard: string): string {
   return `millrace-${wildcard.replaceAll('*', '_')}`
 }
 
-export function templateBody(options: ElasticsearchOptions, withIlm: boolean): Readonly<Record<string, unknown>> {
+export function templateBody(
+  options: ElasticsearchOptions,
+  withIlm: boolean,
+): Readonly<Record<string, unknown>> {
   const { wildcard } = createIndexNames(options.index)
   const body = {
     index_patterns: [wildcard],
@@ -84,7 +87,8 @@ export async function installTemplate(
   log: Logger,
   signal: AbortSignal,
 ): Promise<void> {
-  const withIlm = options.ilm_policy !== undefined && (await hasPolicy(client, options.ilm_policy, log, signal))
+  const withIlm =
+    options.ilm_policy !== undefined && (await hasPolicy(client, options.ilm_policy, log, signal))
   const body = templateBody(options, withIlm)
   const path = `/_index_template/${encodeURIComponent(templateName(createIndexNames(options.index).wildcard))}`
   const known = await client.request('GET', path, undefined, signal)
@@ -95,13 +99,25 @@ export async function installTemplate(
 }
 
 /** A server without ILM (the plain distribution) refuses the setting, so it is left out there. */
-async function hasPolicy(client: ElasticsearchClient, policy: string, log: Logger, signal: AbortSignal): Promise<boolean> {
-  const { status, body } = await client.request('GET', `/_ilm/policy/${encodeURIComponent(policy)}`, undefined, signal)
+async function hasPolicy(
+  client: ElasticsearchClient,
+  policy: string,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { status, body } = await client.request(
+    'GET',
+    `/_ilm/policy/${encodeURIComponent(policy)}`,
+    undefined,
+    signal,
+  )
   if (status === 200) return true
-  if (status >= 500 || status === 429 || status === 401) throw refusal('the lifecycle policy cannot be read', { status, body })
+  if (status >= 500 || status === 429 || status === 401)
+    throw refusal('the lifecycle policy cannot be read', { status, body })
   // 403: the user may not read policies, which says nothing about whether the server knows the setting.
   const known = status === 403 || body.toString().includes('resource_not_found_exception')
-  if (known) log.warn({ policy, status }, 'the lifecycle policy was not found; the template names it nevertheless')
+  if (known)
+    log.warn({ policy, status }, 'the lifecycle policy was not found; the template names it nevertheless')
   else log.warn({ policy, status }, 'the server has no lifecycle management; ilm_policy is left out')
   return known
 }
@@ -118,7 +134,8 @@ function digestOf({ body }: Answer): string | undefined {
 }
 
 function refusal(what: string, { status, body }: Pick<Answer, 'status' | 'body'>): MillraceError {
-  const code = status >= 400 && status < 500 && status !== 429 ? 'elasticsearch.template' : 'elasticsearch.unreachable'
+  const code =
+    status >= 400 && status < 500 && status !== 429 ? 'elasticsearch.template' : 'elasticsearch.unreachable'
   return new MillraceError(code, `${what} (status ${status}): ${causeOf(body)}`)
 }
 

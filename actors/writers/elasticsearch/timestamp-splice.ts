@@ -24,7 +24,8 @@ export function createTimestampSplice(kernel: Pick<Kernel, 'u8' | 'u32'>): BulkC
   let tail: Uint8Array = new Uint8Array(0)
   let at = 0
 
-  const bytesOf = (text: string | Uint8Array): Uint8Array => (typeof text === 'string' ? encoder.encode(text) : text)
+  const bytesOf = (text: string | Uint8Array): Uint8Array =>
+    typeof text === 'string' ? encoder.encode(text) : text
   function put(bytes: Uint8Array): void {
     u8.set(bytes, at)
     at += bytes.length

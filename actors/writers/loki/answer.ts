@@ -47,7 +47,8 @@ function verdictOfRefusal(text: string): Verdict {
   if (/rate limit|maximum active stream limit|limit exceeded \(limit/i.test(text)) return RETRY
   if (OPERATOR.test(text)) return RETRY
   const edgeMs = timeAfter('oldest acceptable timestamp is', text)
-  if (/timestamp too old/i.test(text) && !Number.isNaN(edgeMs)) return { kind: 'outside', reason: 'too_old', edgeMs }
+  if (/timestamp too old/i.test(text) && !Number.isNaN(edgeMs))
+    return { kind: 'outside', reason: 'too_old', edgeMs }
   if (/too far behind/i.test(text) && !Number.isNaN(edgeMs)) return { kind: 'behind', edgeMs }
   const newest = timeAfter('timestamp too new', text)
   // The text cuts the time down to the second.

@@ -25,7 +25,8 @@ export function createBlocks(kernel: Kernel): Compressor {
     decompress(block) {
       u8.set(block, blockPtr)
       const bytes = snappy.decompressAt(blockPtr, block.length, rawPtr, RAW_BYTES_MAX)
-      if (bytes < 0) throw new MillraceError('snappy.malformed', `a push of ${block.length} bytes does not unpack`)
+      if (bytes < 0)
+        throw new MillraceError('snappy.malformed', `a push of ${block.length} bytes does not unpack`)
       return u8.subarray(rawPtr, rawPtr + bytes)
     },
   }

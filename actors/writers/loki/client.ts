@@ -42,9 +42,20 @@ export function createLokiClient(name: string, options: LokiOptions): LokiClient
     bodyTimeout: options.timeout + 10_000,
   })
 
-  async function exchange(method: 'GET' | 'POST', path: string, body: Buffer | null, signal: AbortSignal): Promise<LokiAnswer> {
+  async function exchange(
+    method: 'GET' | 'POST',
+    path: string,
+    body: Buffer | null,
+    signal: AbortSignal,
+  ): Promise<LokiAnswer> {
     const type = body === null ? {} : { 'content-type': 'application/x-protobuf' }
-    const answer = await pool.request({ method, path: prefix + path, headers: { ...headers, ...type }, body, signal })
+    const answer = await pool.request({
+      method,
+      path: prefix + path,
+      headers: { ...headers, ...type },
+      body,
+      signal,
+    })
     let text = ''
     for await (const chunk of answer.body as AsyncIterable<Buffer>) {
       if (text.length < TEXT_BYTES_MAX) text += chunk.toString('utf8', 0, TEXT_BYTES_MAX)

@@ -4,7 +4,14 @@ import { createSnappy, snappyBytes, snappyMaxLen } from '../../../kernel/snappy.
 import type { LokiOptions } from '../../../protocol/config/backends.js'
 import { FRAME_BYTES_MAX, INDEX_ENTRY_BYTES } from '../../../protocol/frame.js'
 import { recordText } from '../record-text.js'
-import { addPart, type BackendContext, type Batch, EVERYTHING, type LoadedFrame, type Refused } from '../writer.js'
+import {
+  addPart,
+  type BackendContext,
+  type Batch,
+  EVERYTHING,
+  type LoadedFrame,
+  type Refused,
+} from '../writer.js'
 import { addChunk, type Chunk, createLanes, type Lane, laneBytes, nextPush } from './lanes.js'
 import { assemble } from './push.js'
 import { type Segment, segmentsOf } from './segments.js'
@@ -26,16 +33,19 @@ export interface LokiEncoder {
   relieve(ordinal: number): void
   /** The server finds pushes of this size too large. */
   shrink(rawBytes: number): void
+  /** A push of this size was taken: after a shrink a little more may be tried again. */
+  taken(rawBytes: number): void
 }
 
 /** Whatever the configuration says: above 4 MiB re-encoded (about 30 bytes an entry more) Loki answers a permanent 500. */
-const PUSH_BYTES_MAX = 3 * 1024 * 1024
+export const PUSH_BYTES_MAX = 3 * 1024 * 1024
 const PUSH_BYTES_MIN = 64 * 1024
 /** A canonical record has over 128 bytes. */
 const RECORDS_MAX = FRAME_BYTES_MAX / (INDEX_ENTRY_BYTES + 32)
 
 const pushTarget = (options: LokiOptions): number => Math.min(PUSH_BYTES_MAX, options.batch_bytes)
-const regionBytes = (options: LokiOptions): number => Math.max(pushTarget(options), options.line_bytes_max) + 64 * 1024
+const regionBytes = (options: LokiOptions): number =>
+  Math.max(pushTarget(options), options.line_bytes_max) + 64 * 1024
 /** Labels are counted, so that the assembled push is never larger than the region and one chunk's labels. */
 const scratchBytes = (options: LokiOptions): number => 2 * regionBytes(options) + 64 * 1024
 const bodyCount = (options: LokiOptions): number => options.concurrency_max + 4
@@ -68,13 +78,17 @@ export function createLokiEncoder(
   const snappy = createSnappy(kernel)
   const lanes = createLanes(kernel, options.lanes, regionBytes(options))
   const scratch = kernel.alloc(scratchBytes(options), 64)
-  const freeBodies = Array.from({ length: bodyCount(options) }, () => kernel.alloc(snappyMaxLen(scratchBytes(options)), 64))
+  const freeBodies = Array.from({ length: bodyCount(options) }, () =>
+    kernel.alloc(snappyMaxLen(scratchBytes(options)), 64),
+  )
   let target = pushTarget(options)
   let progress: Progress | undefined
   // Of the frame in progress: views of the codec's memory.
   let order: Uint32Array = new Uint32Array(0)
   let starts: Uint32Array = new Uint32Array(0)
   let hasLong = false
+  /** The pod for which the codec's metadata is set: rendering it anew for every stream costs more than its entries. */
+  let metadataPod: string | undefined
 
   /** Turns what a lane holds into pushes; false when the memory for bodies ran out first. */
   function flushLane(lane: Lane): boolean {
@@ -107,7 +121,8 @@ export function createLokiEncoder(
   }
 
   const record = (position: number): number => order[position] ?? 0
-  const entryOf = (frame: LoadedFrame, position: number): number => frame.indexPtr + record(position) * INDEX_ENTRY_BYTES
+  const entryOf = (frame: LoadedFrame, position: number): number =>
+    frame.indexPtr + record(position) * INDEX_ENTRY_BYTES
   /** i64 ns as ms; a double is off by at most 256 ns here, which only moves the edges of windows. */
   function timeMs(frame: LoadedFrame, position: number): number {
     const entry = entryOf(frame, position)
@@ -128,12 +143,26 @@ export function createLokiEncoder(
     const to = starts[number + 1] ?? 0
     if (fields === undefined || from === to) return []
     const { pod_name: pod = '' } = fields
-    const withPod = pod !== '' && pod.length <= METADATA_VALUE_MAX
-    codec.setMetadata([['batch_id', frame.header.id], ...(withPod ? [['pod_name', pod] as const] : [])])
+    const shownPod = pod.length <= METADATA_VALUE_MAX ? pod : ''
+    if (shownPod !== metadataPod) {
+      codec.setMetadata([
+        ['batch_id', frame.header.id],
+        ...(shownPod === '' ? [] : [['pod_name', shownPod] as const]),
+      ])
+      metadataPod = shownPod
+    }
     const stream = streams.of(fields)
-    const { segments, late } = segmentsOf(streams, stream, from, to, (position) => timeMs(frame, position), clock.now())
+    const { segments, late } = segmentsOf(
+      streams,
+      stream,
+      from,
+      to,
+      (position) => timeMs(frame, position),
+      clock.now(),
+    )
     const dead: Refused[] = []
-    for (let position = from; position < late; position++) dead.push(refused(frame, position, 'too_far_behind'))
+    for (let position = from; position < late; position++)
+      dead.push(refused(frame, position, 'too_far_behind'))
     const sound = hasLong ? segments.flatMap((segment) => withoutLong(frame, segment, dead)) : segments
     if (dead.length > 0) context.refuse(dead)
     return sound
@@ -171,7 +200,21 @@ export function createLokiEncoder(
     const ptr = lane.out
     const fromMs = timeMs(at.frame, at.next)
     const { track, window } = segment
-    addChunk(lane, { track, window, seq, frame: header.id, records: next - at.next, ptr, bytes: codec.out() - ptr, fromMs }, ordinal, clock)
+    addChunk(
+      lane,
+      {
+        track,
+        window,
+        seq,
+        frame: header.id,
+        records: next - at.next,
+        ptr,
+        bytes: codec.out() - ptr,
+        fromMs,
+      },
+      ordinal,
+      clock,
+    )
     at.next = next
     // Should there be no memory for the push now, the lane is found full at the next append.
     if (laneBytes(lane) >= target) flushLane(lane)
@@ -198,6 +241,7 @@ export function createLokiEncoder(
     order = codec.order()
     starts = codec.starts()
     hasLong = false
+    metadataPod = undefined
     for (let n = 0; n < header.count; n++) {
       const entry = indexPtr + n * INDEX_ENTRY_BYTES
       if (lengthOf(entry) > options.line_bytes_max) hasLong = true
@@ -226,6 +270,10 @@ export function createLokiEncoder(
     },
     shrink(rawBytes) {
       target = Math.max(PUSH_BYTES_MIN, Math.min(target, Math.floor(rawBytes / 2)))
+    },
+    taken(rawBytes) {
+      const most = pushTarget(options)
+      if (target < most && rawBytes >= target * 0.9) target = Math.min(most, target * 1.02)
     },
   }
 }

@@ -18,7 +18,10 @@ export function labelName(name: string): string {
 }
 
 /** The configured labels; of two whose names fall together the first stays (Loki itself would keep any one). */
-export function labelsOf(names: readonly string[]): { readonly labels: readonly Label[]; readonly colliding: readonly string[] } {
+export function labelsOf(names: readonly string[]): {
+  readonly labels: readonly Label[]
+  readonly colliding: readonly string[]
+} {
   const labels = new Map<string, Label>()
   const colliding: string[] = []
   for (const configured of names) {

@@ -28,10 +28,23 @@ export interface Lane {
   ordinal: number
 }
 
-export function createLanes(kernel: Pick<Kernel, 'alloc'>, count: number, laneBytes: number): readonly Lane[] {
+export function createLanes(
+  kernel: Pick<Kernel, 'alloc'>,
+  count: number,
+  laneBytes: number,
+): readonly Lane[] {
   return Array.from({ length: count }, (_, number) => {
     const ptr = kernel.alloc(laneBytes, 64)
-    return { number, ptr, limit: ptr + laneBytes - 64, out: ptr, chunks: [], labelBytes: 0, begunMs: 0, ordinal: 0 }
+    return {
+      number,
+      ptr,
+      limit: ptr + laneBytes - 64,
+      out: ptr,
+      chunks: [],
+      labelBytes: 0,
+      begunMs: 0,
+      ordinal: 0,
+    }
   })
 }
 
@@ -54,7 +67,10 @@ export function addChunk(lane: Lane, chunk: Chunk, ordinal: number, clock: Clock
  * What the next push of a lane takes: of every label set the chunks of its oldest window, sorted by time. What stays behind are
  * later windows, which go in pushes of their own.
  */
-export function nextPush(chunks: readonly Chunk[]): { readonly groups: readonly (readonly Chunk[])[]; readonly rest: Chunk[] } {
+export function nextPush(chunks: readonly Chunk[]): {
+  readonly groups: readonly (readonly Chunk[])[]
+  readonly rest: Chunk[]
+} {
   const byTrack = new Map<Track, Chunk[]>()
   for (const chunk of chunks) {
     const known = byTrack.get(chunk.track)

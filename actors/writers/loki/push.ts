@@ -40,7 +40,11 @@ function writeVarint(into: Uint8Array, at: number, value: number): number {
 }
 
 /** Writes the streams side by side at `out` and returns the end. Each group is one label set's chunks in kernel memory. */
-export function assemble(kernel: Pick<Kernel, 'u8'>, groups: readonly (readonly Chunk[])[], out: number): number {
+export function assemble(
+  kernel: Pick<Kernel, 'u8'>,
+  groups: readonly (readonly Chunk[])[],
+  out: number,
+): number {
   const { u8 } = kernel
   let at = out
   for (const group of groups) {
@@ -70,7 +74,8 @@ export function assembleEntries(entries: readonly Entry[]): Buffer {
     const text = (entries[from] as Entry).labels
     let to = from
     let entryBytes = 0
-    for (; to < entries.length && entries[to]?.labels === text; to++) entryBytes += (entries[to] as Entry).bytes.length
+    for (; to < entries.length && entries[to]?.labels === text; to++)
+      entryBytes += (entries[to] as Entry).bytes.length
     const labels = Buffer.from(text)
     const head = new Uint8Array(24)
     head[0] = STREAM

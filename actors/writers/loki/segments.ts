@@ -15,6 +15,8 @@ const WINDOW_MS = 300_000
 const BEHIND_MS = 55 * 60_000
 /** Other nodes write into the same streams, so that their newest time may be the present. */
 const BEHIND_NOW_MS = 50 * 60_000
+/** Loki refuses what is further ahead (creation_grace_period). */
+const AHEAD_MS = 10 * 60_000
 
 /**
  * Segments of the positions [from, to), oldest first. `late` is the end of those at the beginning for which no level is left: Loki
@@ -38,14 +40,21 @@ export function segmentsOf(
     const oldestMs = Math.max(track.newestMs - BEHIND_MS, present)
     const start = lowerBound(from, end, oldestMs, timeMs)
     if (start === end) continue
-    track.newestMs = Math.max(track.newestMs, newestMs)
+    // What Loki refuses as too new does not move its window either.
+    track.newestMs = Math.max(track.newestMs, Math.min(newestMs, nowMs + AHEAD_MS))
     cutWindows(segments, track, start, end, timeMs)
     end = start
   }
   return { segments: segments.sort((a, b) => a.from - b.from), late: end }
 }
 
-function cutWindows(into: Segment[], track: Track, from: number, to: number, timeMs: (position: number) => number): void {
+function cutWindows(
+  into: Segment[],
+  track: Track,
+  from: number,
+  to: number,
+  timeMs: (position: number) => number,
+): void {
   for (let start = from; start < to; ) {
     const window = Math.floor(timeMs(start) / WINDOW_MS)
     const same = Math.floor(timeMs(to - 1) / WINDOW_MS) === window
