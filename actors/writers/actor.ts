@@ -37,7 +37,7 @@ export function writerActor(
   const { clock, log, metrics } = context
   const kernel = createKernel({ memoryBytes: KERNEL_OWN_BYTES + frameCodecBytes() + kernelBytesOf(options) })
   const codec = createFrameCodec(kernel)
-  const opening = new AbortController()
+  const ending = new AbortController()
   let draining = false
   let cancelFlush: (() => void) | undefined
   let flushAtMs = EVERYTHING
@@ -88,6 +88,7 @@ export function writerActor(
 
   /** Encodes what waits, offers what is due, and looks again when the next batch is due. */
   function work(): void {
+    if (ending.signal.aborted) return
     intake.pump()
     // The oldest frame keeps the journal's credit; when half of it is used, what is open of that frame goes out as it is.
     const oldest = ledger.bytes() >= options.memory_bytes / 2 ? ledger.oldest() : undefined
@@ -109,22 +110,22 @@ export function writerActor(
 
   /** Tries until the backend is there; the node goes on meanwhile, and the journal keeps what is for it. */
   async function open(): Promise<void> {
-    for (let failures = 1; !opening.signal.aborted; failures++) {
+    for (let failures = 1; !ending.signal.aborted; failures++) {
       try {
-        await backend.open(AbortSignal.any([opening.signal, AbortSignal.timeout(options.timeout)]))
-        if (opening.signal.aborted) return
+        await backend.open(AbortSignal.any([ending.signal, AbortSignal.timeout(options.timeout)]))
+        if (ending.signal.aborted) return
         health.openFailed(undefined)
         subscribe()
         return
       } catch (error) {
-        if (opening.signal.aborted) return
+        if (ending.signal.aborted) return
         const reason = error instanceof Error ? error.message : String(error)
         health.openFailed(reason)
         metrics.add('write_failed_total', 1, { backend: name })
         await sleep(
           clock,
           backoffMs(options.retry, failures, () => context.random()),
-          opening.signal,
+          ending.signal,
         )
       }
     }
@@ -170,7 +171,7 @@ export function writerActor(
       end_of_input: drain,
     },
     async stop() {
-      opening.abort()
+      ending.abort()
       for (const cancel of timers) cancel()
       cancelFlush?.()
       // What is open or waits is not sent any more: the journal has it.

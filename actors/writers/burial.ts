@@ -49,7 +49,11 @@ export function createBurial(context: BurialContext): Burial {
         blocked = error instanceof Error ? error.message : String(error)
         if (failures === 1)
           log.error({ backend }, `dead letters cannot be written, delivery waits: ${blocked}`)
-        await sleep(clock, backoffMs(RETRY, failures, context.random), stopping.signal)
+        await sleep(
+          clock,
+          backoffMs(RETRY, failures, () => context.random()),
+          stopping.signal,
+        )
       }
     }
     return false

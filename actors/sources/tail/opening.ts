@@ -81,10 +81,7 @@ export function createOpening(options: OpeningOptions): Opening {
       return 'nothing'
     }
     const held = options.isHeld(head, found)
-    if (held !== undefined) {
-      held.order = Math.max(held.order, -1)
-      return 'nothing'
-    }
+    if (held !== undefined) return 'nothing'
     const known = ledger.matchGz(found, head, options.listedAt)
     if (known === undefined && !found.wanted) return 'unknown'
     const identity = known?.identity ?? identityOf(found.dev, found.ino, head)

@@ -29,6 +29,9 @@ export function createSearch(options: SearchOptions): Search {
   const { open, ledger, filesMax } = options
   const rejected = new Map<string, number>()
   let listed = new Map<string, FoundFile>()
+  /** Open files whose packed form was met in this search, with its place in the log. */
+  const packed = new Map<TailFile, number>()
+  let placeInLog = 0
   let first = true
   const exists = (inode: string): boolean => listed.has(inode) || open.at(inode) !== undefined
   const opening = createOpening({ ...options, listedAt: (inode) => listed.get(inode), isHeld })
@@ -38,7 +41,9 @@ export function createSearch(options: SearchOptions): Search {
     for (const chain of open.chains()) {
       const sameFolder = folderOf(chain.log.livePath) === folderOf(found.path)
       const held = sameFolder && chain.files.find((file) => isPackedForm(file, head))
-      if (held) return held
+      if (!held) continue
+      packed.set(held, placeInLog)
+      return held
     }
     return undefined
   }
@@ -75,6 +80,7 @@ export function createSearch(options: SearchOptions): Search {
       if (ledger.settled(found) || isRejected(found)) continue
       const follows = knownMtimeMs !== undefined && found.mtimeMs >= knownMtimeMs
       if (!found.wanted && !known && !follows && !found.gz) continue
+      placeInLog = order
       const file = openOne(found, chain, follows)
       if (file === 'vanished') {
         // Packed or rotated away at this moment: what follows it in the log waits for the next listing, so that order is kept.
@@ -117,6 +123,18 @@ export function createSearch(options: SearchOptions): Search {
     }
   }
 
+  /** A file whose name is gone keeps its place: where its packed form stands, else behind the file that it followed. */
+  function placeUnlisted(chain: Chain, sequence: readonly TailFile[]): void {
+    let before = -1
+    for (const file of sequence) {
+      const form = packed.get(file)
+      if (form !== undefined) file.order = form
+      else if (!listed.has(inodeOf(file))) file.order = before
+      before = Math.max(before, file.order)
+    }
+    open.order(chain)
+  }
+
   function newestUnlisted(chain: Chain): number | undefined {
     const times = chain.files.filter((file) => !listed.has(inodeOf(file))).map((file) => file.mtimeMs)
     return times.length === 0 ? undefined : Math.max(...times)
@@ -130,12 +148,14 @@ export function createSearch(options: SearchOptions): Search {
         for (const file of chain.files) {
           if (listed.has(inodeOf(file))) continue
           file.live = false
-          file.order = Math.min(file.order, -1)
         }
       }
+      packed.clear()
+      const sequences = new Map([...open.chains()].map((chain) => [chain, [...chain.files]]))
       // What still exists unpacked is known before gzip files are asked where they come from.
       for (const log of logs) applyLog(log, false)
       for (const log of logs) if (log.files.some((file) => file.gz)) applyLog(log, true)
+      for (const [chain, sequence] of sequences) placeUnlisted(chain, sequence)
       if (first) addVanished()
       first = false
       ledger.forget(exists)
