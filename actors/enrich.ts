@@ -16,7 +16,8 @@ export function enrich(context: ActorContext, options: EnrichOptions): Actor {
 
   function render(origin: Origin): void {
     const { trusted, fallback, labels } = origin
-    const level = fallback.log_level === undefined ? 0 : LEVELS.indexOf(fallback.log_level as (typeof LEVELS)[number])
+    const level =
+      fallback.log_level === undefined ? 0 : LEVELS.indexOf(fallback.log_level as (typeof LEVELS)[number])
     const fields = {
       id: origin.id,
       trust: trustOf(origin),
@@ -34,7 +35,10 @@ export function enrich(context: ActorContext, options: EnrichOptions): Actor {
     const { ptr, droppedLabels } = scanner.contexts.render(fields, rendered.get(origin.id))
     if (droppedLabels.length > 0) {
       context.metrics.add('fields_dropped_total', droppedLabels.length)
-      context.log.warn({ origin: origin.file?.path ?? origin.source, droppedLabels }, 'labels do not fit and are left out')
+      context.log.warn(
+        { origin: origin.file?.path ?? origin.source, droppedLabels },
+        'labels do not fit and are left out',
+      )
     }
     rendered.set(origin.id, ptr)
   }

@@ -39,7 +39,10 @@ export function ingestMemory(context: ActorContext, records: RecordsOptions): In
   return context.local('ingest-memory', () => {
     const frameBytes = frameRegionBytes(records)
     const scratchBytes = 2 * records.line_bytes_max + ESCAPE_GROWTH * records.line_bytes_max
-    const codecOptions = { rawBytesMax: frameBytes + FRAME_RECORDS_MAX * 32 + 64, headerBytesMax: HEADER_BYTES_MAX }
+    const codecOptions = {
+      rawBytesMax: frameBytes + FRAME_RECORDS_MAX * 32 + 64,
+      headerBytesMax: HEADER_BYTES_MAX,
+    }
     const memoryBytes =
       MODULE_BYTES +
       slabBytes(records) +

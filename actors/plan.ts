@@ -19,7 +19,14 @@ export function planNode(config: Config, cores: number = cpus().length): NodePla
   const sources = Object.entries(config.sources)
   const backends = Object.entries(config.backends)
   const sourceActors = sources.map(([name]) => `source.${name}`)
-  const names = [...sourceActors, 'parse', 'enrich', 'sample', 'journal', ...backends.map(([name]) => `writer.${name}`)]
+  const names = [
+    ...sourceActors,
+    'parse',
+    'enrich',
+    'sample',
+    'journal',
+    ...backends.map(([name]) => `writer.${name}`),
+  ]
   const groups = placeActors(names, config.runtime.placement, cores)
   const groupOf = (actor: string) => groups.findIndex((group) => group.actors.includes(actor))
   const actors: ActorPlan[] = [
@@ -46,13 +53,19 @@ export function planNode(config: Config, cores: number = cpus().length): NodePla
       kind: 'journal',
       options: { journal: config.journal, writers: backends.map(([name]) => name) },
     },
-    ...backends.map(([name, options]) => ({ name: `writer.${name}`, kind: 'writer', options: { name, options } })),
+    ...backends.map(([name, options]) => ({
+      name: `writer.${name}`,
+      kind: 'writer',
+      options: { name, options },
+    })),
   ]
   return { actors, groups }
 }
 
 /** The longest canonical record that every backend takes. */
 function canonicalBytesMax(config: Config): number {
-  const limits = Object.values(config.backends).flatMap((backend) => (backend.type === 'loki' ? [backend.line_bytes_max] : []))
+  const limits = Object.values(config.backends).flatMap((backend) =>
+    backend.type === 'loki' ? [backend.line_bytes_max] : [],
+  )
   return Math.min(config.records.line_bytes_max + CANONICAL_FIELDS_BYTES, ...limits)
 }

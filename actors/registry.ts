@@ -25,7 +25,10 @@ export interface SourcePlan {
   readonly originsFrom: number
 }
 
-function source(context: ActorContext, { name, options, records, besideParse, originsFrom }: SourcePlan): Actor {
+function source(
+  context: ActorContext,
+  { name, options, records, besideParse, originsFrom }: SourcePlan,
+): Actor {
   context.local('originIds', () => ({ next: originsFrom }))
   if (besideParse) context.local('slab', () => slabMemory(context, records))
   switch (options.type) {

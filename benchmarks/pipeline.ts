@@ -39,10 +39,18 @@ try {
 async function main(): Promise<void> {
   const root = join(folder, 'pods')
   mkdirSync(root)
-  const corpus = createCorpus({ root, records, pods: Number(values.pods), seed: 1, startMs: Date.now() - 60_000 })
+  const corpus = createCorpus({
+    root,
+    records,
+    pods: Number(values.pods),
+    seed: 1,
+    startMs: Date.now() - 60_000,
+  })
   corpus.write(records)
   corpus.close()
-  process.stdout.write(`${records} records, ${Math.round(corpus.bytes() / records)} bytes each, ${values.pods} file(s)\n`)
+  process.stdout.write(
+    `${records} records, ${Math.round(corpus.bytes() / records)} bytes each, ${values.pods} file(s)\n`,
+  )
   const sinks = spawn(process.execPath, [SINKS], { stdio: ['ignore', 'pipe', 'inherit'] })
   try {
     const urls = await sinkUrls(sinks)
@@ -64,7 +72,11 @@ async function sinkUrls(sinks: ChildProcess): Promise<{ es: string; loki: string
   throw new Error('the sinks ended before they listened')
 }
 
-async function measureMillrace(root: string, urls: { es: string; loki: string }, round: number): Promise<Measured> {
+async function measureMillrace(
+  root: string,
+  urls: { es: string; loki: string },
+  round: number,
+): Promise<Measured> {
   const file = join(folder, `millrace-${round}.yaml`)
   const tiers = values.sampled ? '{}' : '{ fatal: 1, error: 1, warn: 1, info: 1, debug: 1, trace: 1 }'
   writeFileSync(
@@ -80,12 +92,17 @@ backends:
 `,
   )
   const started = performance.now()
-  const status = await lastLine(spawn(process.execPath, [BIN, 'run', '--once', '--json', '-c', file], { stdio: ['ignore', 'pipe', 'inherit'] }))
+  const status = await lastLine(
+    spawn(process.execPath, [BIN, 'run', '--once', '--json', '-c', file], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    }),
+  )
   const seconds = (performance.now() - started) / 1000
   const { cpu, memory, counters, backends } = JSON.parse(status) as NodeStatus
   if (counters.readRecords !== records) throw new Error(`read ${counters.readRecords} of ${records} records`)
   for (const [name, { writtenRecords }] of Object.entries(backends)) {
-    if (writtenRecords !== counters.keptRecords) throw new Error(`${name} has ${writtenRecords} of ${counters.keptRecords} kept records`)
+    if (writtenRecords !== counters.keptRecords)
+      throw new Error(`${name} has ${writtenRecords} of ${counters.keptRecords} kept records`)
   }
   rmSync(join(folder, `data-${round}`), { recursive: true, force: true })
   return {
@@ -99,7 +116,9 @@ async function measureReference(root: string): Promise<Measured> {
   const files = readdirSync(root, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
-  const text = await lastLine(spawn(process.execPath, [REFERENCE, ...files], { stdio: ['ignore', 'pipe', 'inherit'] }))
+  const text = await lastLine(
+    spawn(process.execPath, [REFERENCE, ...files], { stdio: ['ignore', 'pipe', 'inherit'] }),
+  )
   return JSON.parse(text) as Measured
 }
 
@@ -130,7 +149,15 @@ function report(rounds: readonly { millrace: Measured; reference: Measured }[]):
   print('median', side('millrace'), side('reference'))
   if (values.out === undefined) return
   const machine = { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, node: process.version }
-  const result = { bench: 'pipeline', sampled: values.sampled, records, pods: Number(values.pods), machine, median: { millrace: side('millrace'), reference: side('reference') }, rounds }
+  const result = {
+    bench: 'pipeline',
+    sampled: values.sampled,
+    records,
+    pods: Number(values.pods),
+    machine,
+    median: { millrace: side('millrace'), reference: side('reference') },
+    rounds,
+  }
   writeFileSync(values.out, `${JSON.stringify(result, undefined, 2)}\n`)
 }
 

@@ -6,7 +6,10 @@ const started = performance.now()
 let records = 0
 let bytes = 0
 for (const file of process.argv.slice(2)) {
-  for await (const line of createInterface({ input: createReadStream(file, { highWaterMark: 1024 * 1024 }), crlfDelay: Infinity })) {
+  for await (const line of createInterface({
+    input: createReadStream(file, { highWaterMark: 1024 * 1024 }),
+    crlfDelay: Infinity,
+  })) {
     const record = JSON.parse(line.slice(line.indexOf('{'))) as Record<string, unknown>
     record.cluster_id = 'bench'
     bytes += JSON.stringify(record).length

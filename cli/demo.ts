@@ -32,7 +32,9 @@ const DATA_BYTES_MAX = '256MiB'
 
 export function demoCommand(): Command {
   return new Command('demo')
-    .description('a synthetic cluster under a temporary folder through the real pipeline; ES_URL and LOKI_URL name real backends')
+    .description(
+      'a synthetic cluster under a temporary folder through the real pipeline; ES_URL and LOKI_URL name real backends',
+    )
     .option('--pods <n>', 'pods that write', '40')
     .option('--rate <n>', 'records per second of all pods', '2000')
     .option('--seconds <n>', 'stop by itself after this time')
@@ -43,7 +45,11 @@ export function demoCommand(): Command {
 async function demo(flags: DemoFlags): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-demo-'))
   const backends = await openBackends()
-  const node = await startNode({ config: demoConfig(folder, backends), once: false, log: createLogger('warn') })
+  const node = await startNode({
+    config: demoConfig(folder, backends),
+    once: false,
+    log: createLogger('warn'),
+  })
   const pods = createPods({
     root: join(folder, 'pods'),
     pods: Number(flags.pods),

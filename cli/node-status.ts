@@ -24,13 +24,18 @@ export const version = (createRequire(import.meta.url)('../../package.json') as 
 export function createStatus({ config, plan, merge, groups }: StatusSource): StatusReader {
   const startedMs = performance.now()
   const said = new Map<string, StatusMessage>()
-  const groupOf = new Map(plan.groups.flatMap(({ group, actors }) => actors.map((actor) => [actor, group] as const)))
+  const groupOf = new Map(
+    plan.groups.flatMap(({ group, actors }) => actors.map((actor) => [actor, group] as const)),
+  )
 
   function actors(): Record<string, ActorStatus> {
     return Object.fromEntries(
       plan.actors.map(({ name }) => {
         const { ready = true, reason, detail = {} } = said.get(name) ?? {}
-        return [name, { group: groupOf.get(name) ?? '', ready, detail, ...(reason === undefined ? {} : { reason }) }]
+        return [
+          name,
+          { group: groupOf.get(name) ?? '', ready, detail, ...(reason === undefined ? {} : { reason }) },
+        ]
       }),
     )
   }
@@ -54,8 +59,15 @@ export function createStatus({ config, plan, merge, groups }: StatusSource): Sta
       reasons,
       degraded: impaired.map(({ actor, reason }) => `${actor}: ${reason}`),
       actors: actors(),
-      groups: Object.fromEntries(Object.entries(groupStates).map(([name, { up, restarts }]) => [name, { up, restarts }])),
-      memory: { rssBytes: rss, peakRssBytes: process.resourceUsage().maxRSS * 1024, heapUsedBytes: heapUsed, externalBytes: external },
+      groups: Object.fromEntries(
+        Object.entries(groupStates).map(([name, { up, restarts }]) => [name, { up, restarts }]),
+      ),
+      memory: {
+        rssBytes: rss,
+        peakRssBytes: process.resourceUsage().maxRSS * 1024,
+        heapUsedBytes: heapUsed,
+        externalBytes: external,
+      },
       cpu: { userUs: user, systemUs: system },
       counters: {
         readRecords: merge.value('records_read_total'),
@@ -63,7 +75,9 @@ export function createStatus({ config, plan, merge, groups }: StatusSource): Sta
         keptRecords: merge.value('records_kept_total'),
         droppedRecords: merge.byLabel('records_dropped_total', 'reason'),
       },
-      backends: Object.fromEntries(Object.keys(config.backends).map((name) => [name, backendStatus(merge, name)])),
+      backends: Object.fromEntries(
+        Object.keys(config.backends).map((name) => [name, backendStatus(merge, name)]),
+      ),
       journal: {
         bytes: merge.value('journal_bytes'),
         segments: merge.value('journal_segments'),

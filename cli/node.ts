@@ -44,7 +44,11 @@ export async function startNode({ config, once, log }: NodeOptions): Promise<Run
   const merge = createMetricsMerge()
   const live = createLiveMemory(JSON.stringify(config.sampling))
   const rawBytesMax = frameRegionBytes(config.records) + FRAME_RECORDS_MAX * 32 + 64
-  const arena = createArena({ count: config.runtime.slots, rawBytesMax, encodedBytesMax: rawBytesMax + HEADER_ROOM_BYTES })
+  const arena = createArena({
+    count: config.runtime.slots,
+    rawBytesMax,
+    encodedBytesMax: rawBytesMax + HEADER_ROOM_BYTES,
+  })
   const taps = new Map<number, (ndjson: string) => void>()
   let journalIdle: () => void = () => undefined
   const idle = new Promise<void>((resolve) => (journalIdle = resolve))

@@ -39,7 +39,8 @@ export function runCommand(): Command {
       const status = node.status()
       if (flags.json === true) process.stdout.write(`${JSON.stringify(status)}\n`)
       log.info({ records: status.counters.readRecords, kept: status.counters.keptRecords }, 'stopped')
-      if (flags.once === true && deadLetterCount(config.node.data_dir) > letters) process.exitCode = EXIT_DEAD_LETTERS
+      if (flags.once === true && deadLetterCount(config.node.data_dir) > letters)
+        process.exitCode = EXIT_DEAD_LETTERS
     })
 }
 
@@ -64,6 +65,9 @@ function reloadSampling(file: string, node: RunningNode, log: Logger): void {
     node.applySampling(config.sampling)
     log.info('sampling settings applied; other sections take effect at the next start')
   } catch (error) {
-    log.error({ reason: error instanceof Error ? error.message : String(error) }, 'reload refused, nothing changed')
+    log.error(
+      { reason: error instanceof Error ? error.message : String(error) },
+      'reload refused, nothing changed',
+    )
   }
 }

@@ -16,7 +16,11 @@ export interface Origin {
   /** Fields that the host or the operator states; they win over the record's own. */
   readonly trusted: Readonly<Partial<Record<TrustedField, string>>>
   /** Used where the record has no own value. */
-  readonly fallback: { readonly service_name: string; readonly log_type: LogType; readonly log_level?: string }
+  readonly fallback: {
+    readonly service_name: string
+    readonly log_type: LogType
+    readonly log_level?: string
+  }
   /** Allow-listed pod labels (or labels from a source's config). */
   readonly labels?: Readonly<Record<string, string>>
   /** Origins with the same key follow each other (a log and its rotations): a partial left open by one goes on in the next. */
@@ -49,7 +53,11 @@ export interface SlabMessage {
 export type Message =
   // sources → parse
   | { readonly type: 'origin'; readonly origin: Origin; readonly carry?: readonly Carry[] }
-  | { readonly type: 'origin_closed'; readonly origin: number; /** read to its end for good */ readonly done: boolean }
+  | {
+      readonly type: 'origin_closed'
+      readonly origin: number /** read to its end for good */
+      readonly done: boolean
+    }
   | SlabMessage
   // parse → enrich → sample: records in the scanner's table, which these three share
   | BatchMessage
@@ -61,11 +69,22 @@ export type Message =
   | { readonly type: 'positions_wanted'; readonly source: string; readonly replyTo: string }
   | { readonly type: 'positions'; readonly source: string; readonly positions: readonly Position[] }
   // sample ↔ journal
-  | { readonly type: 'append'; readonly slot: number; readonly rawBytes: number; readonly encodedBytes: number; readonly epoch: number }
+  | {
+      readonly type: 'append'
+      readonly slot: number
+      readonly rawBytes: number
+      readonly encodedBytes: number
+      readonly epoch: number
+    }
   | { readonly type: 'committed'; readonly frames: number; readonly epoch: number }
   | { readonly type: 'ingest_started'; readonly epoch: number }
   // writers ↔ journal
-  | { readonly type: 'subscribe'; readonly writer: string; readonly creditBytes: number; readonly backfillBytesPerSecond: number }
+  | {
+      readonly type: 'subscribe'
+      readonly writer: string
+      readonly creditBytes: number
+      readonly backfillBytesPerSecond: number
+    }
   | FrameMessage
   | { readonly type: 'taken'; readonly writer: string; readonly seq: number }
   | { readonly type: 'done'; readonly writer: string; readonly seqs: readonly number[] }

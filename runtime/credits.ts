@@ -42,7 +42,8 @@ export function createCredits(deliver: (actor: string, message: Message) => void
     flow(actor, message) {
       if (message.open) stopped.delete(actor)
       else stopped.set(actor, message)
-      if (message.open && spent && senders.has(actor)) return { type: 'flow', open: false, reason: 'parse is behind' }
+      if (message.open && spent && senders.has(actor))
+        return { type: 'flow', open: false, reason: 'parse is behind' }
       return message
     },
   }

@@ -51,7 +51,14 @@ export type Registry = Readonly<Record<string, ActorFactory<never>>>
 const METRICS_EVERY_MS = 1000
 
 /** These carry the records onwards and are handled at once, in the sender's turn; all others wait for the next microtask. */
-const FORWARD: ReadonlySet<string> = new Set(['origin', 'origin_closed', 'slab', 'batch', 'end_of_input', 'append'])
+const FORWARD: ReadonlySet<string> = new Set([
+  'origin',
+  'origin_closed',
+  'slab',
+  'batch',
+  'end_of_input',
+  'append',
+])
 
 /** Resolves when the group was told to stop and has stopped; rejects when an actor fails. */
 export async function hostGroup(task: GroupTask, registry: Registry): Promise<void> {
@@ -85,7 +92,8 @@ export async function hostGroup(task: GroupTask, registry: Registry): Promise<vo
     const { wire, transfer } = encodeWire({ to, from, message })
     if (to === 'supervisor') return post({ kind: 'actor', wire }, transfer)
     const group = task.routes[to]
-    if (group === undefined) return fail(new MillraceError('runtime.no_actor', `${from} sends ${message.type} to unknown ${to}`))
+    if (group === undefined)
+      return fail(new MillraceError('runtime.no_actor', `${from} sends ${message.type} to unknown ${to}`))
     const port = peers.get(group)
     if (message.type === 'slab') credits.sent(from, message.bytes.length)
     if (port !== undefined) port.postMessage(wire, transfer)
@@ -96,7 +104,8 @@ export async function hostGroup(task: GroupTask, registry: Registry): Promise<vo
     if ('creditBytes' in wire) return credits.returned(wire.creditBytes)
     const { to, from, message } = decodeWire(wire)
     deliver(to, from, message.type === 'flow' ? credits.flow(to, message) : message)
-    if (message.type === 'slab') port?.postMessage({ creditBytes: message.bytes.length } satisfies CreditReturn)
+    if (message.type === 'slab')
+      port?.postMessage({ creditBytes: message.bytes.length } satisfies CreditReturn)
   }
   function connect(group: string, port: MessagePort): void {
     peers.get(group)?.close()
@@ -116,7 +125,12 @@ export async function hostGroup(task: GroupTask, registry: Registry): Promise<vo
   const base = makeContext(task, metrics, shared, fail)
   for (const plan of task.actors) {
     const log = base.log.child({ actor: plan.name })
-    const context: ActorContext = { ...base, name: plan.name, log, send: (to, message) => send(plan.name, to, message) }
+    const context: ActorContext = {
+      ...base,
+      name: plan.name,
+      log,
+      send: (to, message) => send(plan.name, to, message),
+    }
     try {
       const make = registry[plan.kind] as ActorFactory<unknown> | undefined
       if (make === undefined) throw new MillraceError('runtime.no_actor', `no actor of kind ${plan.kind}`)

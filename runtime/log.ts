@@ -8,7 +8,16 @@ export function createLogger(level: string): Logger {
       level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
-      redact: ['password', '*.password', 'api_key', '*.api_key', 'token', '*.token', 'authorization', '*.authorization'],
+      redact: [
+        'password',
+        '*.password',
+        'api_key',
+        '*.api_key',
+        'token',
+        '*.token',
+        'authorization',
+        '*.authorization',
+      ],
     },
     destination({ dest: 2, sync: true }),
   )

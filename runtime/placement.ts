@@ -27,12 +27,15 @@ export function placeActors(
     return { group, actors: members }
   })
   const missing = actors.filter((actor) => !placed.has(actor))
-  if (missing.length > 0) fail(`no group holds ${missing.join(', ')}; add it to a group, patterns such as writer.* help`)
+  if (missing.length > 0)
+    fail(`no group holds ${missing.join(', ')}; add it to a group, patterns such as writer.* help`)
   if (new Set(SCANNER_ACTORS.map((actor) => placed.get(actor))).size > 1) {
     fail("parse, enrich and sample share the scanner's memory; put them into one group")
   }
   if (placed.get('journal') === placed.get('sample')) {
-    fail('the journal needs a thread of its own beside sample, which may wait for it; put it into another group')
+    fail(
+      'the journal needs a thread of its own beside sample, which may wait for it; put it into another group',
+    )
   }
   return plans.filter((plan) => plan.actors.length > 0)
 }
@@ -47,7 +50,9 @@ function defaultPlacement(actors: readonly string[], cores: number): Record<stri
 function matching(actors: readonly string[], pattern: string, group: string): string[] {
   if (pattern.endsWith('.*')) return actors.filter((actor) => actor.startsWith(pattern.slice(0, -1)))
   if (!actors.includes(pattern)) {
-    fail(`group ${group} names ${pattern}, which is no actor of this configuration; known are ${actors.join(', ')}`)
+    fail(
+      `group ${group} names ${pattern}, which is no actor of this configuration; known are ${actors.join(', ')}`,
+    )
   }
   return [pattern]
 }

@@ -33,13 +33,20 @@ const ADOPTED = -1
 
 export function createArena(options: SlotsOptions): SlotsArena {
   const bytes = options.count * (options.rawBytesMax + options.encodedBytesMax)
-  return { ...options, memory: new SharedArrayBuffer(bytes), states: new SharedArrayBuffer(options.count * 4) }
+  return {
+    ...options,
+    memory: new SharedArrayBuffer(bytes),
+    states: new SharedArrayBuffer(options.count * 4),
+  }
 }
 
 export function openSlots(arena: SlotsArena): Slots {
   const states = new Int32Array(arena.states)
   const slotBytes = arena.rawBytesMax + arena.encodedBytesMax
-  const raws = Array.from({ length: arena.count }, (_, n) => new Uint8Array(arena.memory, n * slotBytes, arena.rawBytesMax))
+  const raws = Array.from(
+    { length: arena.count },
+    (_, n) => new Uint8Array(arena.memory, n * slotBytes, arena.rawBytesMax),
+  )
   const encodeds = Array.from(
     { length: arena.count },
     (_, n) => new Uint8Array(arena.memory, n * slotBytes + arena.rawBytesMax, arena.encodedBytesMax),
@@ -58,7 +65,8 @@ export function openSlots(arena: SlotsArena): Slots {
       let reclaimed = 0
       for (let slot = 0; slot < arena.count; slot++) {
         const state = Atomics.load(states, slot)
-        if (state > 0 && state < epochBefore && Atomics.compareExchange(states, slot, state, FREE) === state) reclaimed++
+        if (state > 0 && state < epochBefore && Atomics.compareExchange(states, slot, state, FREE) === state)
+          reclaimed++
       }
       return reclaimed
     },

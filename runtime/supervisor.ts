@@ -65,7 +65,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const running = new Map<string, Running>()
   const restarts = new Map<string, number>()
   const policy = createRestartPolicy(options.restarts, options.clock, options.random)
-  const routes = Object.fromEntries(options.groups.flatMap(({ group, actors }) => actors.map((actor) => [actor, group])))
+  const routes = Object.fromEntries(
+    options.groups.flatMap(({ group, actors }) => actors.map((actor) => [actor, group])),
+  )
   let epoch = 0
   let stopping = false
   let restarting: Set<string> | undefined
@@ -80,7 +82,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       atomics: 'disabled',
       resourceLimits: { maxOldGenerationSizeMb: options.heapMegabytesMax },
     })
-    pool.on('error', (error) => options.log.error({ group: plan.group, err: error }, 'thread error outside its task'))
+    pool.on('error', (error) =>
+      options.log.error({ group: plan.group, err: error }, 'thread error outside its task'),
+    )
     const members = new Set(plan.actors)
     const task: GroupTask = {
       ...options.shared,
@@ -117,7 +121,11 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     }
   }
 
-  function tell(group: string, message: ToGroup, transfer: readonly (ArrayBuffer | MessageChannel['port1'])[] = []): void {
+  function tell(
+    group: string,
+    message: ToGroup,
+    transfer: readonly (ArrayBuffer | MessageChannel['port1'])[] = [],
+  ): void {
     running.get(group)?.control.postMessage(message, [...transfer])
   }
 
@@ -143,7 +151,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     await Promise.race([
       Promise.all(fresh.map((entry) => Promise.race([entry.up, entry.ended]))),
       new Promise<void>((_, reject) => {
-        const timer = setTimeout(() => reject(new MillraceError('runtime.start', 'a thread did not come up')), UP_TIMEOUT_MS)
+        const timer = setTimeout(
+          () => reject(new MillraceError('runtime.start', 'a thread did not come up')),
+          UP_TIMEOUT_MS,
+        )
         timer.unref()
       }),
     ])
@@ -188,7 +199,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       if (groups.size === options.groups.length) freeSlots(options.shared.arena)
       for (const group of groups) restarts.set(group, (restarts.get(group) ?? 0) + 1)
       await bringUp(options.groups.filter(({ group }) => groups.has(group)))
-      options.log.warn({ groups: [...groups], reason, delayMs: Math.round(delayMs) }, 'thread groups restarted')
+      options.log.warn(
+        { groups: [...groups], reason, delayMs: Math.round(delayMs) },
+        'thread groups restarted',
+      )
     }
   }
 
@@ -216,7 +230,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         if (entry === undefined) continue
         entry.expected = true
         tell(group, { kind: 'stop' })
-        await Promise.race([entry.ended, new Promise<void>((resolve) => setTimeout(resolve, timeoutMs).unref())])
+        await Promise.race([
+          entry.ended,
+          new Promise<void>((resolve) => setTimeout(resolve, timeoutMs).unref()),
+        ])
         await entry.pool.destroy()
       }
     },

@@ -4,7 +4,11 @@ import type { Carry, OpenCarry } from '../../protocol/positions.js'
 export type Carries = readonly OpenCarry[]
 export const NO_CARRY: Carries = []
 
-export function findCarry(carries: Carries, stream: OpenCarry['stream'], kind: OpenCarry['kind']): OpenCarry | undefined {
+export function findCarry(
+  carries: Carries,
+  stream: OpenCarry['stream'],
+  kind: OpenCarry['kind'],
+): OpenCarry | undefined {
   return carries.find((carry) => carry.stream === stream && carry.kind === kind)
 }
 

@@ -13,7 +13,8 @@ export function fittingBytes(line: Uint8Array, budgetBytes: number): number {
   let grown = 0
   for (let at = 0; at < line.length; at++) {
     const byte = line[at] as number
-    grown += byte < 0x20 ? 6 : byte === 0x22 || byte === 0x5c ? 2 : byte >= 0x80 && !insideSequence(line, at) ? 3 : 1
+    grown +=
+      byte < 0x20 ? 6 : byte === 0x22 || byte === 0x5c ? 2 : byte >= 0x80 && !insideSequence(line, at) ? 3 : 1
     if (grown > budgetBytes) return sequenceStart(line, at)
   }
   return line.length

@@ -55,7 +55,16 @@ export function createEntryWork(
     const digits = scanner.word(record, WORD.TS_DIGITS)
     const hasTime = (scanner.flags(record) & FLAG.HAS_CRI_TIME) !== 0
     const tsNs = hasTime ? criTime(record) : '0'
-    return { stream: streamOf(record), kind, tsNs, tsDigits: digits, lines: 0, truncated: false, chunks: [], length: 0 }
+    return {
+      stream: streamOf(record),
+      kind,
+      tsNs,
+      tsDigits: digits,
+      lines: 0,
+      truncated: false,
+      chunks: [],
+      length: 0,
+    }
   }
 
   /** The runtime's time of an entry: a record's own time was found in only a piece of it, and does not count yet. */
@@ -126,13 +135,17 @@ export function createEntryWork(
     }
     for (let record = 0; record < count; record++) {
       const flags = scanner.flags(record)
-      if ((flags & FLAG.CRI_MALFORMED) !== 0) context.metrics.add('records_cleaned_total', 1, { reason: 'cri_malformed' })
+      if ((flags & FLAG.CRI_MALFORMED) !== 0)
+        context.metrics.add('records_cleaned_total', 1, { reason: 'cri_malformed' })
       if (out.room() < 2 * lineMax) flushTo(record)
       const stream = streamOf(record)
       const partial = findCarry(state.carries, stream, 'partial')
       if ((flags & FLAG.PARTIAL) !== 0) {
         const grown = grow(partial ?? begin(record, 'partial'), content(record), lineMax)
-        change(record, [...(partial === undefined ? state.carries : withoutCarry(state.carries, partial)), grown])
+        change(record, [
+          ...(partial === undefined ? state.carries : withoutCarry(state.carries, partial)),
+          grown,
+        ])
         scanner.setWord(record, WORD.FLAGS, flags | FLAG.SKIP)
         continue
       }
@@ -155,7 +168,11 @@ export function createEntryWork(
     flushTo(count)
   }
 
-  function special(state: OriginState, record: number, change: (record: number, carries: Carries) => void): void {
+  function special(
+    state: OriginState,
+    record: number,
+    change: (record: number, carries: Carries) => void,
+  ): void {
     const { origin } = state
     if (state.start !== undefined) return group(state, state.start, record, change)
     const line = content(record)
@@ -172,7 +189,12 @@ export function createEntryWork(
   }
 
   /** A line that starts a record ends the group before it: its entry stands for that group, and the line opens the next. */
-  function group(state: OriginState, start: RegExp, record: number, change: (at: number, next: Carries) => void): void {
+  function group(
+    state: OriginState,
+    start: RegExp,
+    record: number,
+    change: (at: number, next: Carries) => void,
+  ): void {
     const stream = streamOf(record)
     const open = findCarry(state.carries, stream, 'group')
     const line = content(record)
@@ -180,7 +202,10 @@ export function createEntryWork(
     const rest = open === undefined ? state.carries : withoutCarry(state.carries, open)
     const fresh = (): OpenCarry => grow(begin(record, 'group'), line, lineMax)
     if (open === undefined || (!isStart && open.lines < (state.origin.multiline?.linesMax ?? 1000))) {
-      const grown = open === undefined ? fresh() : { ...grow(grow(open, NEWLINE, lineMax), line, lineMax), lines: open.lines + 1 }
+      const grown =
+        open === undefined
+          ? fresh()
+          : { ...grow(grow(open, NEWLINE, lineMax), line, lineMax), lines: open.lines + 1 }
       change(record, [...rest, grown])
       scanner.setWord(record, WORD.FLAGS, scanner.flags(record) | FLAG.SKIP)
       return
@@ -213,10 +238,18 @@ export function createEntryWork(
     work,
     endAll: (state, endOffset) => end(state, state.carries, endOffset),
     endGroups: (state, endOffset) =>
-      end(state, state.carries.filter((carry) => carry.kind === 'group'), endOffset),
+      end(
+        state,
+        state.carries.filter((carry) => carry.kind === 'group'),
+        endOffset,
+      ),
     endOpen(state, endOffset) {
       const keep = state.origin.joinKey === undefined ? NO_CARRY : state.carries.filter(isPartial)
-      end(state, state.carries.filter((carry) => !keep.includes(carry)), endOffset)
+      end(
+        state,
+        state.carries.filter((carry) => !keep.includes(carry)),
+        endOffset,
+      )
     },
   }
 }

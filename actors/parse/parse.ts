@@ -71,7 +71,8 @@ export function parse(context: ActorContext, options: ParseOptions): Actor {
   /** Kernel address of a slab: where it lies already when its source reads into kernel memory, else where it is copied to. */
   function locate(bytes: Uint8Array): number {
     if (bytes.buffer === scanner.kernel.memory.buffer) return bytes.byteOffset
-    if (bytes.length > scanner.input.length) throw new Error(`slab of ${bytes.length} bytes exceeds ${scanner.input.length}`)
+    if (bytes.length > scanner.input.length)
+      throw new Error(`slab of ${bytes.length} bytes exceeds ${scanner.input.length}`)
     scanner.input.set(bytes)
     return scanner.inputPtr
   }

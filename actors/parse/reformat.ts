@@ -27,7 +27,9 @@ export function logfmtToJson(line: Uint8Array): Uint8Array | undefined {
 }
 
 function unescape(quoted: string): string {
-  return quoted.replace(/\\(.)/g, (_, char: string) => (char === 'n' ? '\n' : char === 't' ? '\t' : char === 'r' ? '\r' : char))
+  return quoted.replace(/\\(.)/g, (_, char: string) =>
+    char === 'n' ? '\n' : char === 't' ? '\t' : char === 'r' ? '\r' : char,
+  )
 }
 
 const KLOG = /^([IWEF])(\d\d)(\d\d) (\d\d:\d\d:\d\d\.\d{6})\s+(\d+) ([^\s:]+:\d+)\] ?(.*)$/s

@@ -35,7 +35,14 @@ export function createOriginPositions(): OriginPositions {
     opened(origin) {
       const known = entries.get(origin.id)
       if (known !== undefined) known.origin = origin
-      else entries.set(origin.id, { origin, offset: 0, carry: NO_CARRY, identity: origin.file?.identity, done: false })
+      else
+        entries.set(origin.id, {
+          origin,
+          offset: 0,
+          carry: NO_CARRY,
+          identity: origin.file?.identity,
+          done: false,
+        })
     },
     closed(id, done) {
       const entry = entries.get(id)

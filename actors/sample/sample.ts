@@ -71,7 +71,8 @@ export function sample(context: ActorContext, options: SampleOptions): Actor {
       const next = scanner.emit(at, to, ptr)
       if (next > at) origins.advance(origin, offset + scanner.word(next - 1, WORD.LINE_END) - base, carry)
       if (next < to) {
-        if (next === at && scanner.frameCount() === 0) throw new Error('a record does not fit into an empty frame')
+        if (next === at && scanner.frameCount() === 0)
+          throw new Error('a record does not fit into an empty frame')
         seal()
       }
       at = next
@@ -91,7 +92,10 @@ export function sample(context: ActorContext, options: SampleOptions): Actor {
     flowing = open
     if (!open) context.metrics.add('flow_stopped_total', 1, { reason: 'journal' })
     for (const source of options.sources) {
-      context.send(source, open ? { type: 'flow', open } : { type: 'flow', open, reason: 'the journal is behind or full' })
+      context.send(
+        source,
+        open ? { type: 'flow', open } : { type: 'flow', open, reason: 'the journal is behind or full' },
+      )
     }
   }
 
@@ -110,7 +114,8 @@ export function sample(context: ActorContext, options: SampleOptions): Actor {
   }
 
   function durable(tokens: readonly number[]): void {
-    if (tokens.length > 0) for (const source of options.sources) context.send(source, { type: 'durable', tokens })
+    if (tokens.length > 0)
+      for (const source of options.sources) context.send(source, { type: 'durable', tokens })
   }
 
   return {

@@ -58,7 +58,8 @@ export function createStreams(
     },
     fields: (ids) => ids.map((id) => (known.get(id) as Known).fields),
     refresh(origin) {
-      for (const stream of known.values()) if (stream.met.contextId === origin.id) stream.fields = describe(stream.met)
+      for (const stream of known.values())
+        if (stream.met.contextId === origin.id) stream.fields = describe(stream.met)
     },
     settings(next) {
       settings = next
@@ -81,7 +82,9 @@ export function createStreams(
   function countUnknown(met: NewStream, fields: StreamFields, kept: number): void {
     if (kept === 0) return
     if (met.level === 0) context.metrics.add('records_unknown_field_total', kept, { field: 'log_level' })
-    if (fields.service_name === 'unknown') context.metrics.add('records_unknown_field_total', kept, { field: 'service_name' })
-    if (fields.namespace === 'unknown') context.metrics.add('records_unknown_field_total', kept, { field: 'namespace' })
+    if (fields.service_name === 'unknown')
+      context.metrics.add('records_unknown_field_total', kept, { field: 'service_name' })
+    if (fields.namespace === 'unknown')
+      context.metrics.add('records_unknown_field_total', kept, { field: 'namespace' })
   }
 }

@@ -1,5 +1,14 @@
 // A corpus on disk: pods under a Kubernetes log root, written record by record with partials and rotations, and what must come of it.
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { type GeneratedLine, generateLine, hugeLine } from './lines.js'
@@ -44,7 +53,18 @@ interface PodLog {
   previous: string | undefined
 }
 
-const SERVICES = ['payment-api', 'cart', 'checkout', 'search', 'health-checker', 'inventory', 'auth', 'shipping', 'billing', 'gateway']
+const SERVICES = [
+  'payment-api',
+  'cart',
+  'checkout',
+  'search',
+  'health-checker',
+  'inventory',
+  'auth',
+  'shipping',
+  'billing',
+  'gateway',
+]
 const PIECE_BYTES = 16 * 1024
 const WRITE_BYTES = 256 * 1024
 const HUGE_BYTES = 1_000_000
@@ -108,7 +128,11 @@ function criLines({ content, stderr }: GeneratedLine, stamp: string): Buffer {
   const parts: Buffer[] = []
   for (let at = 0; at === 0 || at < content.length; at += PIECE_BYTES) {
     const last = at + PIECE_BYTES >= content.length
-    parts.push(Buffer.from(`${stamp} ${stream} ${last ? 'F' : 'P'} `), content.subarray(at, at + PIECE_BYTES), Buffer.from('\n'))
+    parts.push(
+      Buffer.from(`${stamp} ${stream} ${last ? 'F' : 'P'} `),
+      content.subarray(at, at + PIECE_BYTES),
+      Buffer.from('\n'),
+    )
   }
   return Buffer.concat(parts)
 }

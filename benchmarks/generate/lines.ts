@@ -31,10 +31,24 @@ export function generateLine(options: LineOptions): GeneratedLine {
   const kind = options.zoo ? random() : 0
   const json = jsonText(options, level)
   if (kind < 0.85) return { content: Buffer.from(json), level, stderr: false }
-  if (kind < 0.89) return text(`${level} ${service} did a thing seq=${seq} "quoted" and \\escaped\ttab`, level, random() < 0.5)
-  if (kind < 0.91) return text(`time=${options.stamp} level=${level.toLowerCase()} msg="logfmt line" seq=${seq}`, level, true)
+  if (kind < 0.89)
+    return text(
+      `${level} ${service} did a thing seq=${seq} "quoted" and \\escaped\ttab`,
+      level,
+      random() < 0.5,
+    )
+  if (kind < 0.91)
+    return text(
+      `time=${options.stamp} level=${level.toLowerCase()} msg="logfmt line" seq=${seq}`,
+      level,
+      true,
+    )
   if (kind < 0.93) {
-    return text(`E1123 10:11:12.123456    4711 reconciler.go:88] klog line of ${service} seq=${seq}`, 'ERROR', true)
+    return text(
+      `E1123 10:11:12.123456    4711 reconciler.go:88] klog line of ${service} seq=${seq}`,
+      'ERROR',
+      true,
+    )
   }
   if (kind < 0.95) return { content: badUtf8(json), level, stderr: false }
   if (kind < 0.97) {
@@ -42,9 +56,18 @@ export function generateLine(options: LineOptions): GeneratedLine {
     return { content: Buffer.from(doubled), level, stderr: false }
   }
   if (kind < 0.98) return text(`${json.slice(0, -20)}`.replace(/^\{/, `${level} {`), level, false)
-  if (kind < 0.99) return { content: Buffer.from(json.replace('"caller"', `"grüße":"日本語 🎉","caller"`)), level, stderr: false }
+  if (kind < 0.99)
+    return {
+      content: Buffer.from(json.replace('"caller"', `"grüße":"日本語 🎉","caller"`)),
+      level,
+      stderr: false,
+    }
   const padding = 'p'.repeat(18_000 + Math.floor(random() * 40_000))
-  return { content: Buffer.from(json.replace('"caller"', `"padding":"${padding}","caller"`)), level, stderr: false }
+  return {
+    content: Buffer.from(json.replace('"caller"', `"padding":"${padding}","caller"`)),
+    level,
+    stderr: false,
+  }
 }
 
 /** A line of `bytes` bytes, far over every limit: its record is cut. */
@@ -72,7 +95,11 @@ function badUtf8(json: string): Buffer {
 /** About 405 bytes with its CRI prefix. */
 function jsonText({ service, seq, stamp, random }: LineOptions, level: string): string {
   const hex = (digits: number) =>
-    Array.from({ length: digits / 8 }, () => Math.floor(random() * 2 ** 32).toString(16).padStart(8, '0')).join('')
+    Array.from({ length: digits / 8 }, () =>
+      Math.floor(random() * 2 ** 32)
+        .toString(16)
+        .padStart(8, '0'),
+    ).join('')
   const amount = Math.floor(random() * 100_000)
   const latency = Math.round(random() * 5000) / 10
   return (

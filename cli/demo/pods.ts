@@ -23,14 +23,25 @@ interface Pod {
   fd: number
 }
 
-const SERVICES = ['payment-api', 'cart', 'checkout', 'search', 'health-checker', 'inventory', 'auth', 'shipping']
+const SERVICES = [
+  'payment-api',
+  'cart',
+  'checkout',
+  'search',
+  'health-checker',
+  'inventory',
+  'auth',
+  'shipping',
+]
 const ROTATE_BYTES = 1024 * 1024
 /** containerd splits longer lines into partials. */
 const PARTIAL_BYTES = 16 * 1024
 
 export function createPods(options: PodsOptions): SyntheticPods {
   const { random } = options
-  const pods = Array.from({ length: options.pods }, (_, n) => openPod(options.root, SERVICES[n % SERVICES.length] ?? 'app'))
+  const pods = Array.from({ length: options.pods }, (_, n) =>
+    openPod(options.root, SERVICES[n % SERVICES.length] ?? 'app'),
+  )
   let lastMs = 0
   let owed = 0
   let written = 0
@@ -65,8 +76,10 @@ function criLines(service: string, nowMs: number, random: () => number): string 
   const nanos = String(Math.floor(random() * 1e6)).padStart(6, '0')
   const stamp = new Date(nowMs).toISOString().replace('Z', `${nanos}Z`)
   const dice = random()
-  if (dice < 0.02) return `${stamp} stderr F panic: runtime error: invalid memory address or nil pointer dereference\n`
-  if (dice < 0.04) return `${stamp} stdout F I1123 10:00:00.000000       1 server.go:42] plain text of ${service}\n`
+  if (dice < 0.02)
+    return `${stamp} stderr F panic: runtime error: invalid memory address or nil pointer dereference\n`
+  if (dice < 0.04)
+    return `${stamp} stdout F I1123 10:00:00.000000       1 server.go:42] plain text of ${service}\n`
   const line = jsonLine(service, stamp, dice < 0.0405 ? 40_000 : 0, random)
   if (line.length <= PARTIAL_BYTES) return `${stamp} stdout F ${line}\n`
   let lines = ''
@@ -79,14 +92,19 @@ function criLines(service: string, nowMs: number, random: () => number): string 
 
 function jsonLine(service: string, stamp: string, padding: number, random: () => number): string {
   const dice = random()
-  const level = dice < 0.6 ? 'info' : dice < 0.8 ? 'debug' : dice < 0.9 ? 'trace' : dice < 0.97 ? 'warn' : 'error'
+  const level =
+    dice < 0.6 ? 'info' : dice < 0.8 ? 'debug' : dice < 0.9 ? 'trace' : dice < 0.97 ? 'warn' : 'error'
   return JSON.stringify({
     ts: stamp,
     level,
     service_name: service,
     msg: `${service} handled request`,
     caller: 'handler/request.go:118',
-    trace_id: Array.from({ length: 4 }, () => Math.floor(random() * 2 ** 32).toString(16).padStart(8, '0')).join(''),
+    trace_id: Array.from({ length: 4 }, () =>
+      Math.floor(random() * 2 ** 32)
+        .toString(16)
+        .padStart(8, '0'),
+    ).join(''),
     status_code: dice < 0.95 ? 200 : 500,
     latency_ms: Math.round(random() * 3000) / 10,
     amount_usd: Math.floor(random() * 10_000),

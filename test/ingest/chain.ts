@@ -29,7 +29,11 @@ export interface Chain {
   readonly live: ReturnType<typeof openLiveSettings>
   send(to: 'parse', message: Message): void
   /** Puts text into the slab as a source would and sends it, a slab at a time. */
-  feed(origin: number, content: Uint8Array, options?: { offset?: number; last?: boolean; token?: number }): void
+  feed(
+    origin: number,
+    content: Uint8Array,
+    options?: { offset?: number; last?: boolean; token?: number },
+  ): void
   /** Lets timers fire that are due after this time. */
   advance(ms: number): void
   end(): void
@@ -48,7 +52,9 @@ export function createChain(options: ChainOptions = {}): Chain {
   const records = { ...recordsSchema.parse(undefined), ...options.records }
   const raw = frameRegionBytes(records) + FRAME_RECORDS_MAX * 32 + 64
   const slots = openSlots(createArena({ count: 8, rawBytesMax: raw, encodedBytesMax: raw + 1_000_000 }))
-  const live = openLiveSettings(createLiveMemory(JSON.stringify(sampling.parse(options.sampling ?? EVERYTHING))))
+  const live = openLiveSettings(
+    createLiveMemory(JSON.stringify(sampling.parse(options.sampling ?? EVERYTHING))),
+  )
   const shared = new Map<string, unknown>()
   const timers: { everyMs: number; dueMs: number; run: () => void }[] = []
   let nowMs = 1_000_000
@@ -87,7 +93,9 @@ export function createChain(options: ChainOptions = {}): Chain {
     if (to.startsWith('source.')) toSources.push(message)
     else if (to === 'journal') append(message)
     else {
-      const handler = actors.get(to)?.on[message.type] as ((message: Message, from: string) => void) | undefined
+      const handler = actors.get(to)?.on[message.type] as
+        | ((message: Message, from: string) => void)
+        | undefined
       if (handler === undefined) throw new Error(`${to} has no handler for ${message.type}`)
       handler(message, 'test')
     }
@@ -114,7 +122,8 @@ export function createChain(options: ChainOptions = {}): Chain {
     feed(origin, content, { offset = 0, last = false, token } = {}) {
       for (let at = 0; at < content.length; ) {
         let end = Math.min(content.length, at + slab.length)
-        if (end < content.length) end = Buffer.from(content.buffer, content.byteOffset, content.length).lastIndexOf(10, end - 1) + 1
+        if (end < content.length)
+          end = Buffer.from(content.buffer, content.byteOffset, content.length).lastIndexOf(10, end - 1) + 1
         slab.set(content.subarray(at, end))
         const isLast = end === content.length
         route('parse', {
@@ -150,7 +159,11 @@ function collect(header: FrameHeader, body: Uint8Array): CollectedFrame {
     const at = indexOffset(header.ndjsonBytes) + n * 32
     const offset = view.getUint32(at + 8, true)
     lines.push(new TextDecoder().decode(body.subarray(offset, offset + view.getUint32(at + 12, true))))
-    index.push({ tsNs: view.getBigInt64(at, true), stream: view.getUint32(at + 16, true), weight: view.getFloat32(at + 20, true) })
+    index.push({
+      tsNs: view.getBigInt64(at, true),
+      stream: view.getUint32(at + 16, true),
+      weight: view.getFloat32(at + 20, true),
+    })
   }
   return { header, lines, index }
 }
@@ -162,10 +175,20 @@ export function criOrigin(id: number, more: Partial<Origin> = {}): Origin {
     source: 'test',
     format: 'cri',
     content: 'auto',
-    trusted: { namespace: 'shop', pod_uid: 'uid-1', pod_name: 'cart-1', container_name: 'main', node_name: 'node-1' },
+    trusted: {
+      namespace: 'shop',
+      pod_uid: 'uid-1',
+      pod_name: 'cart-1',
+      container_name: 'main',
+      node_name: 'node-1',
+    },
     fallback: { service_name: 'cart', log_type: 'app' },
     joinKey: 'uid-1/main/0',
-    file: { key: `key-${id}`, path: `/logs/${id}.log`, identity: { dev: 1, ino: id, headBytes: 0, headHash: '' } },
+    file: {
+      key: `key-${id}`,
+      path: `/logs/${id}.log`,
+      identity: { dev: 1, ino: id, headBytes: 0, headHash: '' },
+    },
     ...more,
   }
 }

@@ -12,7 +12,12 @@ function tangledFile(records: number): Buffer {
     if (n % 5 === 0) {
       lines.push(`${STAMP} stdout P {"n":${n},"pad":"${'a'.repeat(300)}`)
       lines.push(`${STAMP} stderr P stderr begins n=${n + 100_000} `)
-      lines.push(`${STAMP} stdout F {"n":${n + 200_000}`.replace(`{"n":${n + 200_000}`, `${'b'.repeat(200)}","level":"error"}`))
+      lines.push(
+        `${STAMP} stdout F {"n":${n + 200_000}`.replace(
+          `{"n":${n + 200_000}`,
+          `${'b'.repeat(200)}","level":"error"}`,
+        ),
+      )
       lines.push(`${STAMP} stdout F {"n":${n + 200_000},"level":"info"}`)
       lines.push(`${STAMP} stderr F and ends`)
     } else lines.push(`${STAMP} stdout F {"n":${n},"level":"info","msg":"${'m'.repeat(n % 97)}"}`)

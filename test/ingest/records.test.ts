@@ -5,7 +5,11 @@ import { createChain, criOrigin, openOrigin } from './chain.js'
 
 const STAMP = '2026-11-23T10:00:00.000000001Z'
 
-function through(lines: readonly string[], more: Parameters<typeof criOrigin>[1] = {}, options = {}): Record<string, unknown>[] {
+function through(
+  lines: readonly string[],
+  more: Parameters<typeof criOrigin>[1] = {},
+  options = {},
+): Record<string, unknown>[] {
   const chain = createChain(options)
   openOrigin(chain, criOrigin(1, more))
   chain.feed(1, Buffer.from(`${lines.join('\n')}\n`))
@@ -16,7 +20,8 @@ function through(lines: readonly string[], more: Parameters<typeof criOrigin>[1]
 test('the canonical record has its fields in order, and the host wins over the record', () => {
   const chain = createChain()
   openOrigin(chain, criOrigin(1, { labels: { app: 'cart' } }))
-  const claim = '{"ts":"2026-11-23T09:59:59.5Z","namespace":"victim","pod_uid":"x","msg":"hi","level":"warn","a":1,"kubernetes.labels.app":"y"}'
+  const claim =
+    '{"ts":"2026-11-23T09:59:59.5Z","namespace":"victim","pod_uid":"x","msg":"hi","level":"warn","a":1,"kubernetes.labels.app":"y"}'
   chain.feed(1, Buffer.from(`${STAMP} stdout F ${claim}\n`))
   chain.end()
   assert.deepEqual(chain.lines(), [
@@ -25,7 +30,11 @@ test('the canonical record has its fields in order, and the host wins over the r
 })
 
 test('a line over line_bytes_max is cut at a character and marked', () => {
-  const [record] = through([`${STAMP} stdout F ERROR ${'ü'.repeat(40_000)}`], {}, { records: { line_bytes_max: 32_768 } })
+  const [record] = through(
+    [`${STAMP} stdout F ERROR ${'ü'.repeat(40_000)}`],
+    {},
+    { records: { line_bytes_max: 32_768 } },
+  )
   assert.equal(record?.truncated, true)
   assert.equal(record?.log_level, 'ERROR')
   assert.match(String(record?.message), /^ERROR ü+$/)
@@ -55,11 +64,17 @@ test('a stack trace by a start pattern becomes one record, the last one after it
 })
 
 test('logfmt and klog lines become fields', () => {
-  const [logfmt] = through(['ts=2026-11-23T10:00:00Z level=warn msg="two words" n=7'], { format: 'lines', content: 'logfmt' })
+  const [logfmt] = through(['ts=2026-11-23T10:00:00Z level=warn msg="two words" n=7'], {
+    format: 'lines',
+    content: 'logfmt',
+  })
   assert.equal(logfmt?.log_level, 'WARN')
   assert.equal(logfmt?.message, 'two words')
   assert.equal(logfmt?.n, '7')
-  const [klog] = through(['E1123 10:11:12.123456    4711 sync.go:88] it broke'], { format: 'lines', content: 'klog' })
+  const [klog] = through(['E1123 10:11:12.123456    4711 sync.go:88] it broke'], {
+    format: 'lines',
+    content: 'klog',
+  })
   assert.equal(klog?.log_level, 'ERROR')
   assert.equal(klog?.source, 'sync.go:88')
   assert.equal(klog?.message, 'it broke')
@@ -73,9 +88,17 @@ test('text content is never looked into', () => {
 test('static tiers: debug is dropped unless its service is named, audit is never dropped', () => {
   const lines = ['debug', 'info'].map((level) => `${STAMP} stdout F {"level":"${level}","msg":"x"}`)
   const audit = `${STAMP} stdout F {"level":"debug","log_type":"audit","msg":"x"}`
-  const levels = (options: object) => through([...lines, audit], {}, options).map((record) => [record.log_level, record.log_type])
-  assert.deepEqual(levels({ sampling: {} }), [['INFO', 'app'], ['DEBUG', 'audit']])
-  assert.deepEqual(levels({ sampling: { debug_services: 'cart' } }), [['DEBUG', 'app'], ['INFO', 'app'], ['DEBUG', 'audit']])
+  const levels = (options: object) =>
+    through([...lines, audit], {}, options).map((record) => [record.log_level, record.log_type])
+  assert.deepEqual(levels({ sampling: {} }), [
+    ['INFO', 'app'],
+    ['DEBUG', 'audit'],
+  ])
+  assert.deepEqual(levels({ sampling: { debug_services: 'cart' } }), [
+    ['DEBUG', 'app'],
+    ['INFO', 'app'],
+    ['DEBUG', 'audit'],
+  ])
 })
 
 test('a fixed rate keeps about its share, and the kept records say so', () => {

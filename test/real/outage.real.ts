@@ -17,7 +17,14 @@ test('Elasticsearch is away while records flow: Loki keeps up, memory is bounded
   const scenario = createScenario({ backend: `batch_age_max: ${BATCH_AGE_MS}ms, ${breaker}` })
   t.after(scenario.remove)
   const startMs = Date.now() - 60_000
-  const corpus = createCorpus({ root: scenario.podsRoot, records: 400_000, pods: 10, seed: 5, startMs, zoo: true })
+  const corpus = createCorpus({
+    root: scenario.podsRoot,
+    records: 400_000,
+    pods: 10,
+    seed: 5,
+    startMs,
+    zoo: true,
+  })
   const node = startMillrace(scenario, 'run')
   t.after(() => node.process.kill('SIGKILL'))
   const http = /"http":"([^"]+)"/.exec(await node.said(/"msg":"running"/))?.[1] ?? ''
@@ -55,7 +62,9 @@ test('Elasticsearch is away while records flow: Loki keeps up, memory is bounded
   assert.equal((await node.exited).code, 0, node.log())
   await demandEqual(scenario, corpus.expected, { fromMs: startMs - 1000, toMs: Date.now() + 1000 })
   // The clock of a shared machine is no test: the bound here is loose, the figure is what counts.
-  t.diagnostic(`down ${DOWN_MS} ms: Loki's lag at most ${lokiLag.toFixed(2)} s with batch_age_max ${BATCH_AGE_MS} ms, peak RSS ${Math.round(seen.peakRss / 1e6)} MB`)
+  t.diagnostic(
+    `down ${DOWN_MS} ms: Loki's lag at most ${lokiLag.toFixed(2)} s with batch_age_max ${BATCH_AGE_MS} ms, peak RSS ${Math.round(seen.peakRss / 1e6)} MB`,
+  )
   assert.ok(lokiLag < BATCH_AGE_MS / 1000 + 5, `Loki lagged ${lokiLag} s`)
   assert.ok(seen.peakRss < RSS_BOUND_BYTES, `peak RSS ${seen.peakRss}`)
 })

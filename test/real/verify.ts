@@ -102,7 +102,9 @@ function hash(text: string): number {
 /** `key: held, expected` wherever the two differ. */
 function differences(held: ReadonlyMap<string, number>, expected: ReadonlyMap<string, number>): string[] {
   const keys = [...new Set([...held.keys(), ...expected.keys()])].toSorted()
-  return keys.filter((key) => held.get(key) !== expected.get(key)).map((key) => `${key}: ${held.get(key)}, ${expected.get(key)}`)
+  return keys
+    .filter((key) => held.get(key) !== expected.get(key))
+    .map((key) => `${key}: ${held.get(key)}, ${expected.get(key)}`)
 }
 
 function post(body: unknown): RequestInit {

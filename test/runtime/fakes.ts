@@ -10,7 +10,11 @@ function asker(context: ActorContext): Actor {
   return {
     start() {
       cancel = context.clock.every(5, () =>
-        context.send('journal', { type: 'positions_wanted', source: `${context.epoch}:${asked++}`, replyTo: context.name }),
+        context.send('journal', {
+          type: 'positions_wanted',
+          source: `${context.epoch}:${asked++}`,
+          replyTo: context.name,
+        }),
       )
     },
     stop: () => cancel(),
@@ -27,7 +31,8 @@ function answerer(context: ActorContext, options: { failAtStart?: string }): Act
       if (options.failAtStart !== undefined) throw new MillraceError(options.failAtStart, 'cannot start')
     },
     on: {
-      positions_wanted: ({ source, replyTo }) => context.send(replyTo, { type: 'positions', source, positions: [] }),
+      positions_wanted: ({ source, replyTo }) =>
+        context.send(replyTo, { type: 'positions', source, positions: [] }),
     },
   }
 }

@@ -6,15 +6,27 @@ import { linkedGroups, placeActors } from '../../runtime/placement.js'
 const ACTORS = ['source.pods', 'parse', 'enrich', 'sample', 'journal', 'writer.es', 'writer.loki']
 
 test('few cores share the writers, more cores give each its own thread', () => {
-  assert.deepEqual(placeActors(ACTORS, undefined, 2).map(({ group }) => group), ['ingest', 'journal', 'writers'])
-  assert.deepEqual(placeActors(ACTORS, undefined, 8).map(({ group }) => group), ['ingest', 'journal', 'writer.es', 'writer.loki'])
+  assert.deepEqual(
+    placeActors(ACTORS, undefined, 2).map(({ group }) => group),
+    ['ingest', 'journal', 'writers'],
+  )
+  assert.deepEqual(
+    placeActors(ACTORS, undefined, 8).map(({ group }) => group),
+    ['ingest', 'journal', 'writer.es', 'writer.loki'],
+  )
 })
 
 const CHAIN = ['parse', 'enrich', 'sample']
 for (const [placement, problem] of [
   [{ a: ['source.*', ...CHAIN], j: ['journal'] }, /no group holds writer\.es, writer\.loki/],
-  [{ a: ['source.*', ...CHAIN, 'writer.*'], j: ['journal'], b: ['writer.es'] }, /writer\.es is in the groups a and b/],
-  [{ a: ['source.*', 'parse'], b: ['enrich', 'sample', 'writer.*'], j: ['journal'] }, /share the scanner's memory/],
+  [
+    { a: ['source.*', ...CHAIN, 'writer.*'], j: ['journal'], b: ['writer.es'] },
+    /writer\.es is in the groups a and b/,
+  ],
+  [
+    { a: ['source.*', 'parse'], b: ['enrich', 'sample', 'writer.*'], j: ['journal'] },
+    /share the scanner's memory/,
+  ],
   [{ a: ['source.*', ...CHAIN, 'writer.*', 'journal'] }, /the journal needs a thread of its own/],
   [{ a: ['source.*', ...CHAIN, 'writer.*'], j: ['journal', 'jornal'] }, /names jornal, which is no actor/],
 ] as const) {

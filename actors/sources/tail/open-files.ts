@@ -20,6 +20,10 @@ export interface OpenFiles {
 export function createOpenFiles(): OpenFiles {
   const chains = new Map<string, Chain>()
   const byInode = new Map<string, TailFile>()
+  function dropWhenEmpty(chain: Chain): void {
+    const isEmpty = chain.files.length === 0 && chain.waiting === 0
+    if (isEmpty && chains.get(chain.log.key) === chain) chains.delete(chain.log.key)
+  }
   return {
     chain(log) {
       const known = chains.get(log.key)
@@ -40,14 +44,14 @@ export function createOpenFiles(): OpenFiles {
     },
     order(chain) {
       chain.files.sort((a, b) => a.order - b.order)
-      if (chain.files.length === 0 && chain.waiting === 0) chains.delete(chain.log.key)
+      dropWhenEmpty(chain)
     },
     remove(file) {
       release(file)
       if (byInode.get(inodeOf(file)) === file) byInode.delete(inodeOf(file))
       const { files } = file.chain
       files.splice(files.indexOf(file), 1)
-      if (files.length === 0 && file.chain.waiting === 0) chains.delete(file.chain.log.key)
+      dropWhenEmpty(file.chain)
     },
     clear() {
       for (const chain of chains.values()) for (const file of chain.files) release(file)
