@@ -7,7 +7,7 @@ import { type Commits, createCommits, type PendingFrame } from './journal/commit
 import { createCursorKeeper, type CursorKeeper } from './journal/cursors.js'
 import { createFeeds, type Feeds } from './journal/feeds.js'
 import { openFolder } from './journal/folder.js'
-import { createHotFrames } from './journal/hot-frames.js'
+import { createHotFrames, WAIT_MS } from './journal/hot-frames.js'
 import { createReport } from './journal/report.js'
 import { makeRoom } from './journal/room.js'
 import { createTaps } from './journal/taps.js'
@@ -31,7 +31,7 @@ interface Opened {
 export function journal(context: ActorContext, options: JournalActorOptions): Actor {
   const { clock, slots, log } = context
   const settings = options.journal
-  const hot = createHotFrames(slots)
+  const hot = createHotFrames(slots, clock)
   const taps = createTaps(clock, (id, ndjson) => context.send('supervisor', { type: 'tapped', id, ndjson }))
   const report = createReport(context, {
     bytesMax: settings.bytes_max,
@@ -43,6 +43,7 @@ export function journal(context: ActorContext, options: JournalActorOptions): Ac
   let ingestEpoch = 0
   let inputEnded = false
   let saidIdle = false
+  let cancelSweep: (() => void) | undefined
 
   function whenOpen(run: () => void): void {
     if (opened === undefined) early.push(run)
@@ -77,7 +78,10 @@ export function journal(context: ActorContext, options: JournalActorOptions): Ac
   function settle(): void {
     if (opened === undefined) return
     const { feeds, commits, keeper, wal } = opened
-    hot.sweep((seq) => feeds.waitFor(seq))
+    if (hot.sweep((seq) => feeds.waitFor(seq))) {
+      cancelSweep?.()
+      cancelSweep = clock.after(WAIT_MS, settle)
+    }
     if (feeds.takeMoved()) keeper.touch()
     if (!inputEnded || saidIdle || !commits.idle() || feeds.passed() < wal.tailSeq()) return
     saidIdle = true
@@ -134,6 +138,7 @@ export function journal(context: ActorContext, options: JournalActorOptions): Ac
 
   async function stop(): Promise<void> {
     report.stop()
+    cancelSweep?.()
     if (opened === undefined) return
     const { wal, lock, commits, keeper, feeds } = opened
     await commits.stop()

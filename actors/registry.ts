@@ -1,19 +1,8 @@
 // Every kind of actor by its name in a group's plan.
 import type { RecordsOptions } from '../protocol/config/node.js'
 import type { SourceOptions } from '../protocol/config/sources.js'
-import type { Actor, ActorContext } from '../runtime/actor.js'
+import type { ActorFactory } from '../runtime/actor.js'
 import type { Registry } from '../runtime/group-host.js'
-import { enrich } from './enrich.js'
-import { slabMemory } from './ingest-memory.js'
-import { journal } from './journal.js'
-import { parse } from './parse/parse.js'
-import { sample } from './sample/sample.js'
-import { fileSource } from './sources/file.js'
-import { httpSource } from './sources/http.js'
-import { kubernetesSource } from './sources/kubernetes.js'
-import { stdinSource } from './sources/stdin.js'
-import { writerActor } from './writers/actor.js'
-
 /** What a source is planned with. */
 export interface SourcePlan {
   readonly name: string
@@ -25,22 +14,38 @@ export interface SourcePlan {
   readonly originsFrom: number
 }
 
-function source(
-  context: ActorContext,
-  { name, options, records, besideParse, originsFrom }: SourcePlan,
-): Actor {
-  context.local('originIds', () => ({ next: originsFrom }))
-  if (besideParse) context.local('slab', () => slabMemory(context, records))
+async function source(options: SourcePlan['options']): Promise<SourceFactory> {
   switch (options.type) {
     case 'kubernetes':
-      return kubernetesSource(context, { name, options, records })
+      return (await import('./sources/kubernetes.js')).kubernetesSource as SourceFactory
     case 'file':
-      return fileSource(context, { name, options, records })
+      return (await import('./sources/file.js')).fileSource as SourceFactory
     case 'http':
-      return httpSource(context, { name, options, records })
+      return (await import('./sources/http.js')).httpSource as SourceFactory
     case 'stdin':
-      return stdinSource(context, { name, options, records })
+      return (await import('./sources/stdin.js')).stdinSource as SourceFactory
   }
 }
 
-export const registry: Registry = { source, parse, enrich, sample, journal, writer: writerActor }
+type SourceFactory = ActorFactory<Pick<SourcePlan, 'name' | 'options' | 'records'>>
+
+/** Registers what the sources of a thread share before the first of them is made. */
+async function plannedSource(plan: SourcePlan): Promise<ActorFactory<SourcePlan>> {
+  const make = await source(plan.options)
+  const memory = plan.besideParse ? await import('./ingest-memory.js') : undefined
+  return (context, { name, options, records, originsFrom }) => {
+    context.local('originIds', () => ({ next: originsFrom }))
+    if (memory !== undefined) context.local('slab', () => memory.slabMemory(context, records))
+    return make(context, { name, options, records })
+  }
+}
+
+/** Loaded on demand: a thread pays only for the modules of the actors that it hosts. */
+export const registry: Registry = {
+  source: (options) => plannedSource(options as SourcePlan),
+  parse: async () => (await import('./parse/parse.js')).parse,
+  enrich: async () => (await import('./enrich.js')).enrich,
+  sample: async () => (await import('./sample/sample.js')).sample,
+  journal: async () => (await import('./journal.js')).journal,
+  writer: async () => (await import('./writers/actor.js')).writerActor,
+}

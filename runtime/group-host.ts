@@ -46,7 +46,8 @@ export type FromGroup =
   | { readonly kind: 'metrics'; readonly snapshot: unknown[]; readonly cpuMs: number }
   | { readonly kind: 'fault'; readonly error: WireError }
 
-export type Registry = Readonly<Record<string, ActorFactory<never>>>
+/** Makes an actor's factory by its kind; asked with the actor's options. */
+export type Registry = Readonly<Record<string, (options: unknown) => Promise<ActorFactory<never>>>>
 
 const METRICS_EVERY_MS = 1000
 
@@ -114,13 +115,6 @@ export async function hostGroup(task: GroupTask, registry: Registry): Promise<vo
     for (const wire of waiting.get(group) ?? []) port.postMessage(wire)
     waiting.delete(group)
   }
-  const gone = deferred<void>()
-  task.control.on('message', (message: ToGroup) => {
-    if (message.kind === 'peer') connect(message.group, message.port)
-    else if (message.kind === 'actor') receive(message.wire)
-    else if (message.kind === 'go') gone.resolve()
-    else stopped.resolve()
-  })
   const shared = new Map<string, unknown>()
   const base = makeContext(task, metrics, shared, fail)
   for (const plan of task.actors) {
@@ -132,13 +126,22 @@ export async function hostGroup(task: GroupTask, registry: Registry): Promise<vo
       send: (to, message) => send(plan.name, to, message),
     }
     try {
-      const make = registry[plan.kind] as ActorFactory<unknown> | undefined
-      if (make === undefined) throw new MillraceError('runtime.no_actor', `no actor of kind ${plan.kind}`)
+      const load = registry[plan.kind]
+      if (load === undefined) throw new MillraceError('runtime.no_actor', `no actor of kind ${plan.kind}`)
+      const make = (await load(plan.options)) as ActorFactory<unknown>
       actors.set(plan.name, make(context, plan.options))
     } catch (error) {
       fail(error)
     }
   }
+  // Listened to from here on: no message may meet an actor that is not made yet.
+  const gone = deferred<void>()
+  task.control.on('message', (message: ToGroup) => {
+    if (message.kind === 'peer') connect(message.group, message.port)
+    else if (message.kind === 'actor') receive(message.wire)
+    else if (message.kind === 'go') gone.resolve()
+    else stopped.resolve()
+  })
   post({ kind: 'up' })
   const reporting = setInterval(() => void report(metrics, post), METRICS_EVERY_MS)
   try {

@@ -52,6 +52,8 @@ interface Running {
   readonly plan: GroupPlan
   readonly pool: Piscina
   readonly control: MessageChannel['port1']
+  /** Ends the thread. Once only: a second destroy makes piscina replace the thread that the first one ends. */
+  readonly destroy: () => Promise<void>
   readonly up: Promise<void>
   readonly ended: Promise<void>
   expected: boolean
@@ -102,7 +104,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       () => downed(entry, undefined),
       (error: unknown) => downed(entry, error),
     )
-    const entry: Running = { plan, pool, control: port1, up, ended, expected: false }
+    let destroyed: Promise<void> | undefined
+    const destroy = (): Promise<void> => (destroyed ??= pool.destroy())
+    const entry: Running = { plan, pool, control: port1, destroy, up, ended, expected: false }
     running.set(plan.group, entry)
     return entry
   }
@@ -163,7 +167,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
 
   function downed(entry: Running, error: unknown): void {
     entry.control.close()
-    void entry.pool.destroy()
+    void entry.destroy()
     if (running.get(entry.plan.group) === entry) running.delete(entry.plan.group)
     if (entry.expected || stopping) return
     options.onDown(entry.plan.group)
@@ -212,7 +216,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       entry.expected = true
       options.onDown(entry.plan.group)
     }
-    await Promise.all(entries.map(async (entry) => Promise.all([entry.pool.destroy(), entry.ended])))
+    await Promise.all(entries.map(async (entry) => Promise.all([entry.destroy(), entry.ended])))
   }
 
   return {
@@ -234,7 +238,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
           entry.ended,
           new Promise<void>((resolve) => setTimeout(resolve, timeoutMs).unref()),
         ])
-        await entry.pool.destroy()
+        await entry.destroy()
       }
     },
     kill(group) {

@@ -1,4 +1,5 @@
 // Committed frames whose slots are still held: lent to caught-up writers, given back as soon as none needs them or memory is short.
+import type { Clock } from '../../runtime/clock.js'
 import type { Slots } from '../../runtime/slots.js'
 
 export interface HotFrame {
@@ -19,18 +20,24 @@ export interface HotFrames {
   giveBackAll(writer: string): void
   /**
    * Frees the slots of frames that no writer copies and none waits for; while fewer than a quarter of all slots are free, the oldest
-   * that are waited for as well (their readers go to the disk).
+   * that have been waited for long enough as well (their readers go to the disk). Reading back costs a checksum and a decompression
+   * for each writer, so ingest, which can wait, first waits for writers that are only a moment behind.
+   * Returns true when frames still wait: sweep again after WAIT_MS.
    */
-  sweep(waitedFor: (seq: number) => boolean): void
+  sweep(waitedFor: (seq: number) => boolean): boolean
   size(): number
 }
 
 interface Held {
   readonly frame: HotFrame
   readonly lentTo: Set<string>
+  readonly sinceMs: number
 }
 
-export function createHotFrames(slots: Slots): HotFrames {
+/** How long a frame waits in memory for its writers when slots are short: 12 slots a period keep ingest above 50 MB/s whatever they do. */
+export const WAIT_MS = 100
+
+export function createHotFrames(slots: Slots, clock: Pick<Clock, 'monotonic'>): HotFrames {
   /** In the order of seqs: insertion order is commit order. Never larger than the number of slots. */
   const held = new Map<number, Held>()
   const freeWanted = Math.ceil(slots.options.count / 4)
@@ -41,7 +48,7 @@ export function createHotFrames(slots: Slots): HotFrames {
   }
 
   return {
-    add: (frame) => void held.set(frame.seq, { frame, lentTo: new Set() }),
+    add: (frame) => void held.set(frame.seq, { frame, lentTo: new Set(), sinceMs: clock.monotonic() }),
     get: (seq) => held.get(seq)?.frame,
     lend: (seq, writer) => void held.get(seq)?.lentTo.add(writer),
     giveBack: (seq, writer) => void held.get(seq)?.lentTo.delete(writer),
@@ -52,11 +59,13 @@ export function createHotFrames(slots: Slots): HotFrames {
       for (const [seq, entry] of held) if (entry.lentTo.size === 0 && !waitedFor(seq)) free(seq, entry)
       let short = freeWanted - slots.free()
       for (const [seq, entry] of held) {
-        if (short <= 0) return
+        if (short <= 0) return false
         if (entry.lentTo.size > 0) continue
+        if (clock.monotonic() - entry.sinceMs < WAIT_MS) return true
         free(seq, entry)
         short--
       }
+      return false
     },
     size: () => held.size,
   }

@@ -23,11 +23,11 @@ const SLOTS_RESERVE = 4
 const POSITIONS_AGE_MS = 1000
 
 export function sample(context: ActorContext, options: SampleOptions): Actor {
-  const { scanner, codec } = ingestMemory(context, options.records)
+  const { scanner, codec, frameBytesMax } = ingestMemory(context, options.records)
   const origins = createOriginPositions()
   let liveVersion = context.live.version()
   const streams = createStreams(context, scanner, origins.get, readSettings())
-  const sealer = createSealer(context, scanner, codec, streams, origins)
+  const sealer = createSealer(context, scanner, codec, frameBytesMax, streams, origins)
   let openedAtMs = 0
   let dirtyAtMs = 0
   let countedAtMs = 0

@@ -25,6 +25,8 @@ export function createSealer(
   context: ActorContext,
   scanner: Scanner,
   codec: FrameCodec,
+  /** Room behind the frame's first byte, in which the index is put behind the records without a copy of them. */
+  roomBytes: number,
   streams: Streams,
   origins: OriginPositions,
 ): Sealer {
@@ -68,7 +70,13 @@ export function createSealer(
       }
       const slot = acquire()
       const sealed = codec.seal(
-        { header, ndjsonPtr: info.ndjsonPtr, ndjsonBytes: info.ndjsonBytes, indexPtr: info.indexPtr },
+        {
+          header,
+          ndjsonPtr: info.ndjsonPtr,
+          ndjsonBytes: info.ndjsonBytes,
+          indexPtr: info.indexPtr,
+          roomBytes,
+        },
         { raw: slots.raw(slot), encoded: slots.encoded(slot) },
       )
       flights.push(tokens)

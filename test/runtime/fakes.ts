@@ -37,6 +37,6 @@ function answerer(context: ActorContext, options: { failAtStart?: string }): Act
   }
 }
 
-const registry: Registry = { asker, answerer }
+const registry: Registry = { asker: async () => asker, answerer: async () => answerer }
 
 export default (task: GroupTask): Promise<void> => hostGroup(task, registry)
