@@ -9,7 +9,7 @@ import { startElasticsearchStandIn } from '../test/stand-ins/elasticsearch.js'
 import { startLokiStandIn } from '../test/stand-ins/loki.js'
 import { createPods, removeDemo } from './demo/pods.js'
 import { startNode } from './node.js'
-import { signalled } from './run.js'
+import { listenForSignals } from './signals.js'
 import { renderTop } from './top-table.js'
 
 interface DemoFlags {
@@ -43,12 +43,14 @@ export function demoCommand(): Command {
 }
 
 async function demo(flags: DemoFlags): Promise<void> {
+  const { stopAsked } = listenForSignals()
   const folder = mkdtempSync(join(tmpdir(), 'millrace-demo-'))
   const backends = await openBackends()
   const node = await startNode({
     config: demoConfig(folder, backends),
     once: false,
     log: createLogger('warn'),
+    stopAsked,
   })
   const pods = createPods({
     root: join(folder, 'pods'),
@@ -65,7 +67,7 @@ async function demo(flags: DemoFlags): Promise<void> {
   }, DRAW_EVERY_MS)
   const limit = flags.seconds === undefined ? [] : [after(Number(flags.seconds) * 1000)]
   try {
-    await Promise.race([signalled(), node.finished, ...limit])
+    await Promise.race([stopAsked, node.finished, ...limit])
   } finally {
     clearInterval(writing)
     clearInterval(drawing)

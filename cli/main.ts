@@ -2,11 +2,14 @@
 import { Command, CommanderError } from 'commander'
 import { MillraceError } from '../protocol/errors.js'
 import { readVersion } from '../runtime/version.js'
+import { listenForSignals } from './signals.js'
 
 interface CommandEntry {
   readonly name: string
   readonly summary: string
   load(): Promise<Command>
+  /** Runs a node: its signals are heard while its modules are still being loaded. */
+  readonly isNode?: boolean
 }
 
 /** Loaded on demand: `--version` and `validate` need neither the workers nor the backends' clients. */
@@ -24,11 +27,13 @@ const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'run',
     summary: 'run the node; with --once read everything, deliver it and exit',
+    isNode: true,
     load: async () => (await import('./run.js')).runCommand(),
   },
   {
     name: 'demo',
     summary: 'run a node with generated logs and backends of its own',
+    isNode: true,
     load: async () => (await import('./demo.js')).demoCommand(),
   },
   {
@@ -79,6 +84,7 @@ async function buildProgram(words: readonly string[]): Promise<Command> {
   const wanted = words.filter((word) => !word.startsWith('-'))
   const name = wanted[0] === 'help' ? wanted[1] : wanted[0]
   for (const entry of COMMANDS) {
+    if (entry.name === wanted[0] && entry.isNode === true) listenForSignals()
     if (entry.name === name) program.addCommand((await entry.load()).summary(entry.summary))
     else program.command(entry.name).summary(entry.summary)
   }
@@ -108,7 +114,7 @@ function report(error: unknown, debug: boolean): ExitCode {
   for (const line of message.split('\n')) process.stderr.write(`millrace: ${line}\n`)
   if (debug) process.stderr.write(`${stackOf(error)}\n`)
   else if (code === undefined) process.stderr.write('millrace: this is a bug; --debug shows where\n')
-  return code !== undefined && /^(?:config|usage|filter)\./.test(code) ? 2 : 1
+  return code !== undefined && /^(?:config|usage|filter)\.|^http\.token_/.test(code) ? 2 : 1
 }
 
 function stackOf(error: unknown): string {

@@ -4,7 +4,7 @@ import type { Logger } from 'pino'
 import { FRAME_RECORDS_MAX, frameRegionBytes } from '../actors/ingest-memory.js'
 import { planNode } from '../actors/plan.js'
 import type { Config } from '../protocol/config/schema.js'
-import type { Message } from '../protocol/messages.js'
+import type { Message, MessageOf } from '../protocol/messages.js'
 import type { NodeStatus } from '../protocol/status.js'
 import { systemClock } from '../runtime/clock.js'
 import { startHttp } from '../runtime/http/server.js'
@@ -18,6 +18,13 @@ export interface NodeOptions {
   readonly config: Config
   readonly once: boolean
   readonly log: Logger
+  /** Ends the wait for a start that takes long, such as the recovery of a large journal. */
+  readonly stopAsked?: Promise<void>
+}
+
+interface Tap {
+  readonly message: MessageOf<'tap'>
+  onLines(ndjson: string): void
 }
 
 export interface RunningNode {
@@ -25,7 +32,7 @@ export interface RunningNode {
   metrics(): Promise<string>
   /** Where /status and the others are served. */
   readonly httpAddress: string
-  /** Resolves when `run --once` has delivered everything; rejects when the node gave up. */
+  /** Resolves when all input has ended (`run --once`, standard input) and is delivered; rejects when the node gave up. */
   readonly finished: Promise<void>
   /** Publishes a new sampling section to every hot path. */
   applySampling(sampling: Config['sampling']): void
@@ -39,9 +46,10 @@ const HEADER_ROOM_BYTES = 1024 * 1024
 const HEAP_MEGABYTES_MAX = 512
 
 /** Starts everything. Throws a MillraceError when a port is in use or the placement is wrong. */
-export async function startNode({ config, once, log }: NodeOptions): Promise<RunningNode> {
+export async function startNode({ config, once, log, stopAsked }: NodeOptions): Promise<RunningNode> {
   const plan = planNode(config)
   const merge = createMetricsMerge()
+  const journalGroup = groupOf(plan, 'journal')
   const live = createLiveMemory(JSON.stringify(config.sampling))
   const rawBytesMax = frameRegionBytes(config.records) + FRAME_RECORDS_MAX * 32 + 64
   const arena = createArena({
@@ -49,7 +57,7 @@ export async function startNode({ config, once, log }: NodeOptions): Promise<Run
     rawBytesMax,
     encodedBytesMax: rawBytesMax + HEADER_ROOM_BYTES,
   })
-  const taps = new Map<number, (ndjson: string) => void>()
+  const taps = new Map<number, Tap>()
   let journalIdle: () => void = () => undefined
   const idle = new Promise<void>((resolve) => (journalIdle = resolve))
   let giveUp: (error: Error) => void = () => undefined
@@ -75,11 +83,16 @@ export async function startNode({ config, once, log }: NodeOptions): Promise<Run
     onMessage,
     onMetrics: (group, snapshot) => merge.update(group, snapshot),
     onDown: (group) => merge.retire(group),
+    // A journal that was restarted knows nothing of the taps that are open.
+    onUp: (groups) => {
+      if (groups.includes(journalGroup))
+        for (const { message } of taps.values()) supervisor.send('journal', message)
+    },
     onGiveUp: giveUp,
   })
   function onMessage(from: string, message: Message): void {
     if (message.type === 'status') status.update(message)
-    else if (message.type === 'tapped') taps.get(message.id)?.(message.ndjson)
+    else if (message.type === 'tapped') taps.get(message.id)?.onLines(message.ndjson)
     else if (message.type === 'idle' && message.actor === 'journal' && message.idle) journalIdle()
     else if (message.type !== 'idle') log.warn({ from, type: message.type }, 'unexpected message')
   }
@@ -90,8 +103,9 @@ export async function startNode({ config, once, log }: NodeOptions): Promise<Run
     metrics: () => merge.text(),
     tap(filter, limitPerSecond, onLines, signal) {
       const id = ++tapId
-      taps.set(id, onLines)
-      supervisor.send('journal', { type: 'tap', id, filter, limitPerSecond })
+      const message = { type: 'tap', id, filter, limitPerSecond } as const
+      taps.set(id, { message, onLines })
+      supervisor.send('journal', message)
       signal.addEventListener('abort', () => {
         taps.delete(id)
         supervisor.send('journal', { type: 'untap', id })
@@ -100,7 +114,7 @@ export async function startNode({ config, once, log }: NodeOptions): Promise<Run
     log,
   })
   try {
-    await Promise.race([supervisor.start(), gaveUp])
+    await Promise.race([supervisor.start(), gaveUp, ...(stopAsked === undefined ? [] : [stopAsked])])
   } catch (error) {
     await http.close()
     await supervisor.stopGroups(allGroups(plan), 0)
@@ -110,7 +124,7 @@ export async function startNode({ config, once, log }: NodeOptions): Promise<Run
     status: status.read,
     metrics: () => merge.text(),
     httpAddress: http.address,
-    finished: once ? Promise.race([idle, gaveUp]) : gaveUp,
+    finished: Promise.race([idle, gaveUp]),
     applySampling: (sampling) => openLiveSettings(live).publish(JSON.stringify(sampling)),
     kill: supervisor.kill,
     async stop() {
@@ -133,9 +147,13 @@ function allGroups(plan: ReturnType<typeof planNode>): string[] {
   return plan.groups.map(({ group }) => group)
 }
 
+function groupOf(plan: ReturnType<typeof planNode>, actor: string): string {
+  return plan.groups.find(({ actors }) => actors.includes(actor))?.group ?? ''
+}
+
 /** Writers stop before the journal, which still takes their acknowledgements. */
 function journalLast(plan: ReturnType<typeof planNode>): (a: string, b: string) => number {
-  const journal = plan.groups.find(({ actors }) => actors.includes('journal'))?.group
+  const journal = groupOf(plan, 'journal')
   return (a, b) => Number(a === journal) - Number(b === journal)
 }
 

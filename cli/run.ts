@@ -1,11 +1,14 @@
 // `millrace run`: runs a node until it is told to stop, or with --once until everything read is acknowledged.
+import { join } from 'node:path'
 import { Command } from 'commander'
 import type { Logger } from 'pino'
+import { MillraceError, systemCode } from '../protocol/errors.js'
 import { deadLetterCount } from '../runtime/dead-letters.js'
 import { loadConfig } from '../runtime/config/load.js'
 import { createLogger } from '../runtime/log.js'
 import { configOption } from './options.js'
 import { type RunningNode, startNode } from './node.js'
+import { listenForSignals } from './signals.js'
 
 interface RunFlags {
   readonly config: string
@@ -22,39 +25,35 @@ export function runCommand(): Command {
     .option('--once', 'read every file source to its end, wait until every backend has all of it, and exit')
     .option('--json', 'with --once: print the final status as JSON')
     .action(async (flags: RunFlags) => {
+      const signals = listenForSignals()
       const { config, warnings } = loadConfig(flags.config)
       const log = createLogger(config.runtime.log_level)
       for (const warning of warnings) log.warn(warning)
-      const letters = deadLetterCount(config.node.data_dir)
-      const node = await startNode({ config, once: flags.once === true, log })
+      const lettersBefore = flags.once === true ? await countLetters(config.node.data_dir) : 0
+      const node = await startNode({ config, once: flags.once === true, log, stopAsked: signals.stopAsked })
       log.info({ node: config.node.id, http: node.httpAddress, data_dir: config.node.data_dir }, 'running')
-      const reload = () => reloadSampling(flags.config, node, log)
-      process.on('SIGHUP', reload)
+      signals.onReload(() => reloadSampling(flags.config, node, log))
       try {
-        await Promise.race([node.finished, signalled()])
+        await Promise.race([node.finished, signals.stopAsked])
       } finally {
-        process.off('SIGHUP', reload)
         await node.stop()
       }
       const status = node.status()
       if (flags.json === true) process.stdout.write(`${JSON.stringify(status)}\n`)
       log.info({ records: status.counters.readRecords, kept: status.counters.keptRecords }, 'stopped')
-      if (flags.once === true && deadLetterCount(config.node.data_dir) > letters)
+      if (flags.once === true && (await countLetters(config.node.data_dir)) > lettersBefore)
         process.exitCode = EXIT_DEAD_LETTERS
     })
 }
 
-/** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
-export function signalled(): Promise<void> {
-  return new Promise((resolve) => {
-    const stop = (): void => {
-      process.off('SIGTERM', stop)
-      process.off('SIGINT', stop)
-      resolve()
-    }
-    process.on('SIGTERM', stop)
-    process.on('SIGINT', stop)
-  })
+async function countLetters(dataDir: string): Promise<number> {
+  const folder = join(dataDir, 'dlq')
+  try {
+    return await deadLetterCount(folder)
+  } catch (cause) {
+    const text = `node.data_dir: ${folder} can not be read (${systemCode(cause) ?? String(cause)}); change its permissions or name another place`
+    throw new MillraceError('data_dir.unreadable', text, { cause })
+  }
 }
 
 /** A bad file changes nothing: the last good settings stay. */

@@ -41,7 +41,10 @@ export type ToGroup =
   | { readonly kind: 'stop' }
 /** group → supervisor */
 export type FromGroup =
+  /** Its actors are made. */
   | { readonly kind: 'up' }
+  /** Its actors have started. */
+  | { readonly kind: 'started' }
   | { readonly kind: 'actor'; readonly wire: Wire }
   | { readonly kind: 'metrics'; readonly snapshot: unknown[]; readonly cpuMs: number }
   | { readonly kind: 'fault'; readonly error: WireError }
@@ -148,6 +151,7 @@ export async function hostGroup(task: GroupTask, registry: Registry): Promise<vo
     // All groups are made before one starts, so that no first message meets an actor that is not there yet.
     await Promise.race([gone.promise, stopped.promise, failure.promise])
     for (const actor of actors.values()) await Promise.race([started(actor, fail), failure.promise])
+    post({ kind: 'started' })
     await Promise.race([stopped.promise, failure.promise])
     for (const actor of actors.values()) await Promise.race([actor.stop?.(), failure.promise])
     await report(metrics, post)

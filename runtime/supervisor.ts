@@ -27,6 +27,8 @@ export interface SupervisorOptions {
   onMetrics(group: string, snapshot: unknown[]): void
   /** A group's thread ended without being asked to; its gauges are void. */
   onDown(group: string): void
+  /** These groups were started again. */
+  onUp(groups: readonly string[]): void
   /** Too many crashes: the node must end with a failure. */
   onGiveUp(error: Error): void
 }
@@ -38,7 +40,7 @@ export interface GroupStatus {
 }
 
 export interface Supervisor {
-  /** Resolves when all groups are up. */
+  /** Resolves when all groups are up and their actors started: the journal is open, ports are bound. */
   start(): Promise<void>
   send(to: string, message: Message): void
   /** Stops the groups that hold these actors, in this order, each within the bound; then terminates them. */
@@ -55,6 +57,7 @@ interface Running {
   /** Ends the thread. Once only: a second destroy makes piscina replace the thread that the first one ends. */
   readonly destroy: () => Promise<void>
   readonly up: Promise<void>
+  readonly started: Promise<void>
   readonly ended: Promise<void>
   expected: boolean
 }
@@ -96,9 +99,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       routes,
       control: port2,
     }
-    let cameUp!: () => void
-    const up = new Promise<void>((resolve) => (cameUp = resolve))
-    port1.on('message', (message: FromGroup) => receive(entry, message, cameUp))
+    const reached = { up: (): void => undefined, started: (): void => undefined }
+    const up = new Promise<void>((resolve) => (reached.up = resolve))
+    const started = new Promise<void>((resolve) => (reached.started = resolve))
+    port1.on('message', (message: FromGroup) => receive(entry, message, reached))
     const done = pool.run(task, { transferList: [port2] }) as Promise<void>
     const ended = done.then(
       () => downed(entry, undefined),
@@ -106,14 +110,15 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     )
     let destroyed: Promise<void> | undefined
     const destroy = (): Promise<void> => (destroyed ??= pool.destroy())
-    const entry: Running = { plan, pool, control: port1, destroy, up, ended, expected: false }
+    const entry: Running = { plan, pool, control: port1, destroy, up, started, ended, expected: false }
     running.set(plan.group, entry)
     return entry
   }
 
-  function receive(entry: Running, message: FromGroup, cameUp: () => void): void {
+  function receive(entry: Running, message: FromGroup, reached: { up(): void; started(): void }): void {
     const { plan } = entry
-    if (message.kind === 'up') cameUp()
+    if (message.kind === 'up') reached.up()
+    else if (message.kind === 'started') reached.started()
     else if (message.kind === 'metrics') options.onMetrics(plan.group, message.snapshot)
     else if (message.kind === 'actor') {
       const { from, message: inner } = decodeWire(message.wire)
@@ -148,7 +153,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     }
   }
 
-  async function bringUp(plans: readonly GroupPlan[]): Promise<void> {
+  async function bringUp(plans: readonly GroupPlan[]): Promise<readonly Running[]> {
     epoch++
     const fresh = plans.map(launch)
     connect(plans.map(({ group }) => group))
@@ -163,6 +168,13 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       }),
     ])
     for (const { plan } of fresh) tell(plan.group, { kind: 'go' })
+    return fresh
+  }
+
+  /** A group that goes down instead is restarted, or ends the node: that is told elsewhere. */
+  async function start(): Promise<void> {
+    const fresh = await bringUp(options.groups)
+    await Promise.all(fresh.map((entry) => Promise.race([entry.started, entry.ended])))
   }
 
   function downed(entry: Running, error: unknown): void {
@@ -178,7 +190,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     }
     const reason = error instanceof Error ? error.message : 'ended without being told to'
     options.log.error({ group: entry.plan.group, reason }, 'thread group went down')
-    void recover(entry.plan, reason)
+    recover(entry.plan, reason).catch((failure: unknown) =>
+      options.onGiveUp(failure instanceof Error ? failure : new Error(String(failure))),
+    )
   }
 
   async function recover(plan: GroupPlan, reason: string): Promise<void> {
@@ -203,6 +217,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       if (groups.size === options.groups.length) freeSlots(options.shared.arena)
       for (const group of groups) restarts.set(group, (restarts.get(group) ?? 0) + 1)
       await bringUp(options.groups.filter(({ group }) => groups.has(group)))
+      options.onUp([...groups])
       options.log.warn(
         { groups: [...groups], reason, delayMs: Math.round(delayMs) },
         'thread groups restarted',
@@ -220,7 +235,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   }
 
   return {
-    start: () => bringUp(options.groups),
+    start,
     send(to, message) {
       const group = routes[to]
       if (group === undefined) throw new MillraceError('runtime.no_actor', `no actor named ${to}`)

@@ -55,7 +55,6 @@ export function parse(context: ActorContext, options: ParseOptions): Actor {
     state.offset = slab.endOffset
     out.position(state, slab)
     context.metrics.add('records_read_total', records, { source: state.origin.source })
-    context.metrics.add('bytes_read_total', slab.bytes.length, { source: state.origin.source })
   }
 
   function needsLook(count: number): boolean {

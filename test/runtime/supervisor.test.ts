@@ -51,6 +51,7 @@ function supervise(options: { restartsMax?: number; failAtStart?: string } = {})
     },
     onMetrics: () => undefined,
     onDown: () => undefined,
+    onUp: () => undefined,
     onGiveUp: giveUp,
   })
   return {

@@ -24,7 +24,7 @@ test('the path says what the records may not: namespace, pod, container, node', 
   })
   assert.equal(origin?.fallback.service_name, 'cart')
   assert.equal(origin?.format, 'cri')
-  assert.equal(origin?.joinKey, '0f1e2d3c-0000-4000-8000-000000000001/app/0')
+  assert.equal(origin?.joinKey, 'pods:0f1e2d3c-0000-4000-8000-000000000001/app/0')
 })
 
 test('a rotation while running: the old file is read to its end before the new one', async () => {

@@ -123,7 +123,7 @@ export function createFileFinder(options: FileFindOptions): FileFinder {
   }
 
   function logAt(livePath: string): FoundLog {
-    return { key: `${options.source}:${livePath}`, livePath, files: [] }
+    return { key: livePath, livePath, files: [] }
   }
 }
 

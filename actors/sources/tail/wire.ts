@@ -36,7 +36,8 @@ export function createWire({ context, source, slab, logs }: WireOptions): Wire {
         id: file.originId,
         source,
         ...logs.describe(file.chain.log),
-        joinKey: file.chain.log.key,
+        // Two sources may read the same log: what is open in it belongs to each of them on its own.
+        joinKey: `${source}:${file.chain.log.key}`,
         file: { key, path, identity },
       },
       ...(first && carry !== undefined && carry.length > 0 ? { carry } : {}),
