@@ -10,6 +10,8 @@ export interface Held {
   readonly doubled: number[]
   /** `service|LEVEL` → records */
   readonly counts: Map<string, number>
+  /** Entries beyond the first of a record id: Loki keeps a re-sent entry twice when it has sharded the stream in between. */
+  copies: number
 }
 
 const WINDOW_NS = 1_000_000_000n
@@ -19,7 +21,7 @@ export async function demandEqual(
   scenario: Scenario,
   expected: ReadonlyMap<string, number>,
   span: { fromMs: number; toMs: number },
-): Promise<{ records: number }> {
+): Promise<{ records: number; lokiCopies: number }> {
   const total = [...expected.values()].reduce((sum, count) => sum + count, 0)
   const es = await heldByElasticsearch(scenario)
   assert.deepEqual(differences(es.counts, expected), [], 'counts by service and level in Elasticsearch')
@@ -31,7 +33,7 @@ export async function demandEqual(
   assert.deepEqual(loki.doubled, [], 'records twice in Loki')
   for (const [seq, hash] of es.records)
     assert.equal(loki.records.get(seq), hash, `record ${seq} is byte-identical in both`)
-  return { records: total }
+  return { records: total, lokiCopies: loki.copies }
 }
 
 export async function heldByElasticsearch({ esUrl, index }: Scenario): Promise<Held> {
@@ -67,19 +69,25 @@ async function heldByLoki(
   { fromMs, toMs }: { fromMs: number; toMs: number },
 ): Promise<Held> {
   const held = emptyHeld()
+  const rids = new Set<string>()
   const endNs = BigInt(toMs) * 1_000_000n
   for (let fromNs = BigInt(fromMs) * 1_000_000n; fromNs < endNs; fromNs += WINDOW_NS) {
     const lines = await lokiLines(lokiUrl, `{cluster_id="${clusterId}"}`, {
       fromNs,
       toNs: fromNs + WINDOW_NS - 1n,
     })
-    for (const { line } of lines) take(held, line)
+    for (const { line, metadata } of lines) {
+      const rid = metadata['rid'] ?? ''
+      if (rids.has(rid)) held.copies++
+      else take(held, line)
+      rids.add(rid)
+    }
   }
   return held
 }
 
 function emptyHeld(): Held {
-  return { records: new Map(), doubled: [], counts: new Map() }
+  return { records: new Map(), doubled: [], counts: new Map(), copies: 0 }
 }
 
 function take(held: Held, record: string): void {

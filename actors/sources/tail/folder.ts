@@ -102,6 +102,19 @@ export function createFolders(conditions: Conditions, now: () => number): Folder
     return fresh
   }
 
+  /** An mtime is only as fine as the kernel's tick: while it is recent, the names themselves are compared. */
+  function hasSameNames(path: string, known: Listing | undefined): boolean {
+    if (known === undefined || now() - known.mtimeMs > SETTLE_MS) return true
+    try {
+      const names = new Set(readdirSync(path))
+      return names.size === known.entries.length && known.entries.every(({ name }) => names.has(name))
+    } catch (error) {
+      // Gone by now: certainly not as it was.
+      if (systemCode(error) === undefined) throw error
+      return false
+    }
+  }
+
   /** A name in an unchanged folder that is no symlink: it leads to the file that it led to. */
   function isStill(path: string, folder: Listing | undefined, before: Looked | undefined): before is Looked {
     if (before === undefined || folder === undefined || before.listing !== folder) return false
@@ -136,7 +149,7 @@ export function createFolders(conditions: Conditions, now: () => number): Folder
       if (!touched.delete(path)) return true
       const known = current.get(path)
       const mtimeMs = statSync(path, { throwIfNoEntry: false })?.mtimeMs
-      if (!gone.delete(path) && known?.mtimeMs === mtimeMs) return true
+      if (!gone.delete(path) && known?.mtimeMs === mtimeMs && hasSameNames(path, known)) return true
       current.delete(path)
       changing.add(path)
       return false

@@ -116,7 +116,11 @@ export function createOpening(options: OpeningOptions): Opening {
         // O_NONBLOCK: opening a named pipe must not stop the thread.
         fd = openSync(listed.path, constants.O_RDONLY | constants.O_NONBLOCK)
         const stat = fstatSync(fd)
-        if (!stat.isFile()) conditions.report(listed.path, stat.isDirectory() ? 'EISDIR' : 'not_a_file')
+        if (stat.ino !== listed.ino || stat.dev !== listed.dev) {
+          // Rotated between the listing and the opening: this is the next file, and the one before it has to be read first.
+          result = 'vanished'
+        } else if (!stat.isFile())
+          conditions.report(listed.path, stat.isDirectory() ? 'EISDIR' : 'not_a_file')
         else {
           const found = asOpened(listed, stat)
           result = listed.gz ? openGz(fd, found, chain, fromEnd) : openPlain(fd, found, chain, fromEnd)
@@ -134,9 +138,9 @@ export function createOpening(options: OpeningOptions): Opening {
   }
 }
 
-/** Between the listing and the opening the path may have become another file: the descriptor is right. */
+/** The file may have grown since it was listed: the descriptor is right. */
 function asOpened(listed: FoundFile, stat: Stats): FoundFile {
-  return { ...listed, dev: stat.dev, ino: stat.ino, size: stat.size, mtimeMs: stat.mtimeMs }
+  return { ...listed, size: stat.size, mtimeMs: stat.mtimeMs }
 }
 
 function isFinished(known: Known, found: FoundFile): boolean {
