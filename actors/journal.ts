@@ -7,7 +7,7 @@ import { type Commits, createCommits, type PendingFrame } from './journal/commit
 import { createCursorKeeper, type CursorKeeper } from './journal/cursors.js'
 import { createFeeds, type Feeds } from './journal/feeds.js'
 import { openFolder } from './journal/folder.js'
-import { createHotFrames, WAIT_MS } from './journal/hot-frames.js'
+import { createHotFrames, SWEEP_MS } from './journal/hot-frames.js'
 import { createReport } from './journal/report.js'
 import { makeRoom } from './journal/room.js'
 import { createTaps } from './journal/taps.js'
@@ -78,9 +78,9 @@ export function journal(context: ActorContext, options: JournalActorOptions): Ac
   function settle(): void {
     if (opened === undefined) return
     const { feeds, commits, keeper, wal } = opened
-    if (hot.sweep((seq) => feeds.waitFor(seq))) {
+    if (hot.sweep((seq) => feeds.waitMs(seq))) {
       cancelSweep?.()
-      cancelSweep = clock.after(WAIT_MS, settle)
+      cancelSweep = clock.after(SWEEP_MS, settle)
     }
     if (feeds.takeMoved()) keeper.touch()
     if (!inputEnded || saidIdle || !commits.idle() || feeds.passed() < wal.tailSeq()) return

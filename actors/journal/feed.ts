@@ -5,6 +5,7 @@ import type { FrameReader } from '../../runtime/wal/read.js'
 import type { SeqSet } from '../../runtime/wal/seq-set.js'
 import type { HotFrames } from './hot-frames.js'
 import { createLane, type Lane } from './lane.js'
+import { createPace } from './pace.js'
 import { createTokenBucket, type TokenBucket } from './token-bucket.js'
 
 /*
@@ -38,8 +39,8 @@ export interface Feed {
   recovered(): void
   /** Delivers what may be delivered now. */
   pump(): void
-  /** A frame in memory that this writer will take when its credit allows. */
-  waitsFor(seq: number): boolean
+  /** How long a frame in memory is kept for this writer, which will take it when its credit allows; 0: not at all. */
+  waitMs(seq: number): number
   /** Seqs of [from, to) that are neither done nor in the writer's hands. */
   undelivered(from: number, to: number): number[]
   lagFrames(): number
@@ -62,6 +63,7 @@ interface Session {
 export function createFeed(options: FeedOptions): Feed {
   const { done, hot, clock } = options
   const delivered = new Map<number, { rawBytes: number; records: number }>()
+  const pace = createPace(clock)
   let session: Session | undefined
   let paused = false
   let inFlightBytes = 0
@@ -132,6 +134,7 @@ export function createFeed(options: FeedOptions): Feed {
   ): void {
     delivered.set(seq, { rawBytes, records })
     inFlightBytes += rawBytes
+    pace.taken(rawBytes)
     if (lane === 'backfill') to.bucket.take(rawBytes)
     if ('slot' in body) hot.lend(seq, options.writer)
     options.send(to.address, { type: 'frame', seq, lane, rawBytes, ...body })
@@ -247,8 +250,10 @@ export function createFeed(options: FeedOptions): Feed {
       pump()
     },
     pump,
-    waitsFor: (seq) =>
-      session !== undefined && !paused && seq >= liveNext && !done.has(seq) && !delivered.has(seq),
+    waitMs(seq) {
+      if (session === undefined || paused || seq < liveNext || done.has(seq) || delivered.has(seq)) return 0
+      return pace.waitMs()
+    },
     undelivered(from, to) {
       const seqs: number[] = []
       for (let seq = nextOpen(from, to); seq < to; seq = nextOpen(seq + 1, to)) seqs.push(seq)

@@ -27,8 +27,8 @@ export interface Feeds {
   pump(): void
   /** A frame without records: nobody has to get it. */
   skip(seq: number): void
-  /** Some writer will take this frame from memory. */
-  waitFor(seq: number): boolean
+  /** How long this frame is kept in memory for the writers that will take it from there; 0: for none. */
+  waitMs(seq: number): number
   /** All backends have everything below. */
   passed(): number
   /** Whether a cursor has moved since the last call. */
@@ -104,9 +104,10 @@ export function createFeeds(options: FeedsOptions): Feeds {
       for (const cursor of done.values()) cursor.add(seq)
       moved = true
     },
-    waitFor(seq) {
-      for (const each of all.values()) if (each.waitsFor(seq)) return true
-      return false
+    waitMs(seq) {
+      let longest = 0
+      for (const each of all.values()) longest = Math.max(longest, each.waitMs(seq))
+      return longest
     },
     passed: () => Math.min(wal.tailSeq(), ...[...all.values()].map((each) => each.oldestUndone())),
     takeMoved() {

@@ -19,12 +19,12 @@ export interface HotFrames {
   /** A writer is gone: everything lent to it comes back. */
   giveBackAll(writer: string): void
   /**
-   * Frees the slots of frames that no writer copies and none waits for; while fewer than a quarter of all slots are free, the oldest
-   * that have been waited for long enough as well (their readers go to the disk). Reading back costs a checksum and a decompression
-   * for each writer, so ingest, which can wait, first waits for writers that are only a moment behind.
-   * Returns true when frames still wait: sweep again after WAIT_MS.
+   * Frees the slots of frames that no writer copies and none waits for (`waitMs` 0); while fewer than a quarter of all slots are free,
+   * the oldest that have waited their `waitMs` as well (their readers go to the disk). Reading back costs two checksums, a
+   * decompression and the copies between for each writer, so ingest, which can wait, first waits for writers that keep pace.
+   * Returns true when frames still wait: sweep again after SWEEP_MS.
    */
-  sweep(waitedFor: (seq: number) => boolean): boolean
+  sweep(waitMs: (seq: number) => number): boolean
   size(): number
 }
 
@@ -34,8 +34,8 @@ interface Held {
   readonly sinceMs: number
 }
 
-/** How long a frame waits in memory for its writers when slots are short: 12 slots a period keep ingest above 50 MB/s whatever they do. */
-export const WAIT_MS = 100
+/** How often frames that wait are looked at again when slots are short. */
+export const SWEEP_MS = 100
 
 export function createHotFrames(slots: Slots, clock: Pick<Clock, 'monotonic'>): HotFrames {
   /** In the order of seqs: insertion order is commit order. Never larger than the number of slots. */
@@ -55,13 +55,13 @@ export function createHotFrames(slots: Slots, clock: Pick<Clock, 'monotonic'>): 
     giveBackAll(writer) {
       for (const { lentTo } of held.values()) lentTo.delete(writer)
     },
-    sweep(waitedFor) {
-      for (const [seq, entry] of held) if (entry.lentTo.size === 0 && !waitedFor(seq)) free(seq, entry)
+    sweep(waitMs) {
+      for (const [seq, entry] of held) if (entry.lentTo.size === 0 && waitMs(seq) === 0) free(seq, entry)
       let short = freeWanted - slots.free()
       for (const [seq, entry] of held) {
         if (short <= 0) return false
         if (entry.lentTo.size > 0) continue
-        if (clock.monotonic() - entry.sinceMs < WAIT_MS) return true
+        if (clock.monotonic() - entry.sinceMs < waitMs(seq)) return true
         free(seq, entry)
         short--
       }
