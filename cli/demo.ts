@@ -79,7 +79,7 @@ async function demo(flags: DemoFlags): Promise<void> {
   const { counters, backends: written } = node.status()
   const perBackend = Object.entries(written).map(([name, { writtenRecords }]) => `${name} ${writtenRecords}`)
   process.stdout.write(
-    `\nstopped: ${pods.written()} records written by the pods, ${counters.readRecords} lines read, ${counters.keptRecords} kept, delivered to ${perBackend.join(', ')}\n`,
+    `\nstopped: ${pods.written()} records written by the pods, ${counters.readRecords} records read, ${counters.keptRecords} kept, delivered to ${perBackend.join(', ')}\n`,
   )
 }
 

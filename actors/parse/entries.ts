@@ -12,8 +12,8 @@ import type { ParseOptions } from './parse.js'
 import { klogToJson, logfmtToJson } from './reformat.js'
 
 export interface EntryWork {
-  /** Works through entries [0, count) of a fresh scan and flushes them. */
-  work(state: OriginState, count: number, slab: SlabMessage): void
+  /** Works through entries [0, count) of a fresh scan and flushes them. Returns how many are pieces of a record that has not ended. */
+  work(state: OriginState, count: number, slab: SlabMessage): number
   /** The file is at its end: what is open becomes records, but for a partial that may go on in the log's next file. */
   endOpen(state: OriginState, endOffset: number): void
   endGroups(state: OriginState, endOffset: number): void
@@ -121,8 +121,9 @@ export function createEntryWork(
     scanner.scanSpans(record, record + 1, trust)
   }
 
-  function work(state: OriginState, count: number, slab: SlabMessage): void {
+  function work(state: OriginState, count: number, slab: SlabMessage): number {
     let from = 0
+    let pieces = 0
     const flushTo = (to: number): void => {
       out.flush(from, to)
       from = to
@@ -147,6 +148,7 @@ export function createEntryWork(
           grown,
         ])
         scanner.setWord(record, WORD.FLAGS, flags | FLAG.SKIP)
+        pieces++
         continue
       }
       if (partial !== undefined) {
@@ -162,10 +164,12 @@ export function createEntryWork(
         rescan(record, state.trust)
       }
       if (state.special) special(state, record, change)
+      if ((scanner.flags(record) & FLAG.SKIP) !== 0) pieces++
       const reasons = scanner.word(record, WORD.SLOW_REASON)
       if ((scanner.flags(record) & FLAG.SLOW) !== 0) countReasons(reasons)
     }
     flushTo(count)
+    return pieces
   }
 
   function special(
@@ -231,6 +235,7 @@ export function createEntryWork(
       become(0, carry, state.trust)
       scanner.setWord(0, WORD.LINE_END, 0)
       out.flush(0, 1)
+      context.metrics.add('records_read_total', 1, { source: state.origin.source })
     }
   }
 

@@ -45,8 +45,8 @@ export function parse(context: ActorContext, options: ParseOptions): Actor {
       if (scanner.needsReset()) context.send('enrich', { type: 'reset_streams' })
       const count = scanner.scanLines(at, end, state.format, state.trust)
       out.open(state, { base: begin, offset: slab.offset })
-      if (state.carries.length > 0 || state.special || needsLook(count)) entries.work(state, count, slab)
-      else if (slab.cut === true) entries.work(state, count, slab)
+      const needsWork = state.carries.length > 0 || state.special || slab.cut === true || needsLook(count)
+      if (needsWork) records -= entries.work(state, count, slab)
       else out.flush(0, count)
       records += count
       at = scanner.resume()

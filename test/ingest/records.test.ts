@@ -1,6 +1,7 @@
 // What becomes of single lines: cut, grouped, rewritten, sampled; never dropped for their shape.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { sampling } from '../../protocol/config/sampling.js'
 import { createChain, criOrigin, openOrigin } from './chain.js'
 
 const STAMP = '2026-11-23T10:00:00.000000001Z'
@@ -114,7 +115,7 @@ test('settings published while running take effect with the next slab', () => {
   openOrigin(chain, criOrigin(1))
   const line = Buffer.from(`${STAMP} stdout F {"level":"debug"}\n`)
   chain.feed(1, line)
-  chain.live.publish('{"tiers":{"debug":0}}')
+  chain.live.publish(JSON.stringify(sampling.parse({ tiers: { debug: 0 } })))
   chain.feed(1, line, { offset: line.length })
   chain.end()
   assert.equal(chain.lines().length, 1)
