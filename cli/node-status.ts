@@ -16,6 +16,8 @@ export interface StatusSource {
 
 export interface StatusReader {
   update(message: StatusMessage): void
+  /** From here on the node is not ready because it is told to end. */
+  stopping(): void
   read(): NodeStatus
 }
 
@@ -24,6 +26,7 @@ export const version = (createRequire(import.meta.url)('../../package.json') as 
 export function createStatus({ config, plan, merge, groups }: StatusSource): StatusReader {
   const startedMs = performance.now()
   const said = new Map<string, StatusMessage>()
+  let stopping = false
   const groupOf = new Map(
     plan.groups.flatMap(({ group, actors }) => actors.map((actor) => [actor, group] as const)),
   )
@@ -45,10 +48,12 @@ export function createStatus({ config, plan, merge, groups }: StatusSource): Sta
     const down = Object.entries(groupStates).filter(([, group]) => !group.up)
     const unready = [...said.values()].filter(({ ready }) => !ready)
     const impaired = [...said.values()].filter(({ ready, reason }) => ready && reason !== undefined)
-    const reasons = [
-      ...down.map(([group]) => `thread group ${group} is down and being restarted`),
-      ...unready.map(({ actor, reason }) => `${actor}: ${reason ?? 'not ready'}`),
-    ]
+    const reasons = stopping
+      ? ['the node is stopping or has stopped']
+      : [
+          ...down.map(([group]) => `thread group ${group} is down and being restarted`),
+          ...unready.map(({ actor, reason }) => `${actor}: ${reason ?? 'not ready'}`),
+        ]
     const { rss, heapUsed, external } = process.memoryUsage()
     const { user, system } = process.cpuUsage()
     return {
@@ -86,7 +91,11 @@ export function createStatus({ config, plan, merge, groups }: StatusSource): Sta
     }
   }
 
-  return { update: (message) => void said.set(message.actor, message), read }
+  return {
+    update: (message) => void said.set(message.actor, message),
+    stopping: () => void (stopping = true),
+    read,
+  }
 }
 
 function backendStatus(merge: MetricsMerge, name: string): BackendStatus {

@@ -128,6 +128,7 @@ export async function startNode({ config, once, log, stopAsked }: NodeOptions): 
     applySampling: (sampling) => openLiveSettings(live).publish(JSON.stringify(sampling)),
     kill: supervisor.kill,
     async stop() {
+      status.stopping()
       const deadline = performance.now() + config.runtime.shutdown
       const left = () => Math.max(100, deadline - performance.now())
       const chain = plan.groups.filter(({ actors }) => actors.some(feedsJournal)).map(({ group }) => group)

@@ -5,6 +5,7 @@ import type { Logger } from 'pino'
 import { MillraceError, systemCode } from '../protocol/errors.js'
 import { deadLetterCount } from '../runtime/dead-letters.js'
 import { loadConfig } from '../runtime/config/load.js'
+import type { NodeStatus } from '../protocol/status.js'
 import { createLogger } from '../runtime/log.js'
 import { configOption } from './options.js'
 import { type RunningNode, startNode } from './node.js'
@@ -16,6 +17,7 @@ interface RunFlags {
   readonly json?: boolean
 }
 
+const EXIT_FAULT = 1
 const EXIT_DEAD_LETTERS = 3
 
 export function runCommand(): Command {
@@ -41,6 +43,7 @@ export function runCommand(): Command {
       const status = node.status()
       if (flags.json === true) process.stdout.write(`${JSON.stringify(status)}\n`)
       log.info({ records: status.counters.readRecords, kept: status.counters.keptRecords }, 'stopped')
+      if (flags.once === true && tellUnread(status, log)) process.exitCode = EXIT_FAULT
       if (flags.once === true && (await countLetters(config.node.data_dir)) > lettersBefore)
         process.exitCode = EXIT_DEAD_LETTERS
     })
@@ -54,6 +57,17 @@ async function countLetters(dataDir: string): Promise<number> {
     const text = `node.data_dir: ${folder} can not be read (${systemCode(cause) ?? String(cause)}); change its permissions or name another place`
     throw new MillraceError('data_dir.unreadable', text, { cause })
   }
+}
+
+/** A batch that left files out is not done: true when a source ended with files that it could not read. */
+function tellUnread({ actors }: NodeStatus, log: Logger): boolean {
+  const faults = Object.entries(actors).filter(([, { detail }]) => Number(detail.faults ?? 0) > 0)
+  for (const [actor, { detail }] of faults)
+    log.error(
+      { actor, faults: detail.faults },
+      'not everything could be read; the warnings above name the files',
+    )
+  return faults.length > 0
 }
 
 /** A bad file changes nothing: the last good settings stay. */

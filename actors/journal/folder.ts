@@ -1,11 +1,11 @@
 // Opens the journal's folder for the actor: made, locked, recovered; what is wrong with it is said in the operator's terms.
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createKernel } from '../../kernel/kernel.js'
 import type { JournalOptions } from '../../protocol/config/node.js'
 import { MillraceError } from '../../protocol/errors.js'
 import type { ActorContext } from '../../runtime/actor.js'
 import { createFrameChecksum, type FrameChecksum, frameChecksumBytes } from '../../runtime/frame-checksum.js'
+import { makeFolder } from '../../runtime/make-folder.js'
 import { nodeFiles, type WalFiles } from '../../runtime/wal/files.js'
 import { type FolderLock, lockFolder } from '../../runtime/wal/lock.js'
 import type { WalObserver } from '../../runtime/wal/observer.js'
@@ -37,7 +37,7 @@ export async function openFolder(
   const checksum = context.local('frame_checksum', openChecksum)
   const files = context.local<WalFiles>('wal_files', () => nodeFiles)
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o750 })
+    makeFolder(folder, 0o750)
   } catch (cause) {
     throw unusable(dataDir, cause)
   }

@@ -84,7 +84,7 @@ export interface Millrace {
 }
 
 /** Starts `millrace ARGS -c FILE` as a child. */
-export function startMillrace(scenario: Scenario, ...args: readonly string[]): Millrace {
+export function startMillrace(scenario: Pick<Scenario, 'configFile'>, ...args: readonly string[]): Millrace {
   const child = spawn(process.execPath, [BIN, ...args, '-c', scenario.configFile], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })

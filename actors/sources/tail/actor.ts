@@ -65,6 +65,7 @@ export function tailActor(options: TailActorOptions): TailActor {
   }
 
   function onFinished(): void {
+    sendStatus()
     context.send('supervisor', { type: 'idle', actor: context.name, idle: true })
     context.send('parse', { type: 'end_of_input' })
   }
