@@ -51,13 +51,11 @@ function dataDir(folder: string): Finding[] {
     { path: ['node', 'data_dir'], message: `node.data_dir: ${folder} ${problem}` },
   ]
   try {
-    const stat = statSync(folder, { throwIfNoEntry: false })
-    // One that does not exist yet is made at the start.
-    return stat === undefined || stat.isDirectory()
-      ? []
-      : finding('is a file, expected a folder; name another place')
+    return statSync(folder).isDirectory() ? [] : finding('is a file, expected a folder; name another place')
   } catch (error) {
     const code = systemCode(error) ?? String(error)
+    // One that does not exist yet is made at the start.
+    if (code === 'ENOENT') return []
     if (code === 'ENOTDIR') return finding('lies beneath a file; name another place')
     return finding(`can not be looked at (${code}); change the permissions or name another place`)
   }
