@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { randomUUID } from 'node:crypto'
+import { serverUrl } from './servers/settings.js'
 
 export interface Scenario {
   readonly folder: string
@@ -41,8 +42,8 @@ const BIN = fileURLToPath(new URL('../../../bin/millrace', import.meta.url))
 export function createScenario(options: ScenarioOptions = {}): Scenario {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-real-'))
   const clusterId = `test-${randomUUID().slice(0, 8)}`
-  const esUrl = options.esUrl ?? process.env.ES_URL ?? 'http://127.0.0.1:19200'
-  const lokiUrl = options.lokiUrl ?? process.env.LOKI_URL ?? 'http://127.0.0.1:13100'
+  const esUrl = options.esUrl ?? serverUrl('es')
+  const lokiUrl = options.lokiUrl ?? serverUrl('loki')
   const podsRoot = join(folder, 'pods')
   const dataDir = options.dataDir ?? join(folder, 'data')
   mkdirSync(podsRoot)
