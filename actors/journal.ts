@@ -97,6 +97,7 @@ export function journal(context: ActorContext, options: JournalActorOptions): Ac
       writers: options.writers,
       report,
       moved: () => queueMicrotask(settle),
+      save: () => keeper.hurry(),
     })
     const failed = (error: unknown) =>
       log.error({ err: error }, 'journal: saving the cursors failed; a crash now costs repetition')
@@ -104,6 +105,7 @@ export function journal(context: ActorContext, options: JournalActorOptions): Ac
       wal,
       clock,
       done: feeds.done,
+      reservations: feeds.reservations,
       passed: () => feeds.passed(),
       trimmed: () => commits.roomChanged(),
       failed,
@@ -128,6 +130,9 @@ export function journal(context: ActorContext, options: JournalActorOptions): Ac
       failed: (error) => context.fail(error),
     })
     await feeds.dropStrangers()
+    for (const reservation of feeds.reservations.values()) reservation.prepare()
+    keeper.hurry()
+    await keeper.settled()
     opened = { wal, lock, commits, keeper, feeds }
     report.start(wal, feeds.all)
     log.info({ segments: wal.segments(), bytes: wal.bytes(), tailSeq: wal.tailSeq() }, 'journal: open')

@@ -130,6 +130,8 @@ export interface FrameMessage {
   readonly encoded?: Uint8Array
   readonly rawBytes: number
   readonly encodedBytes: number
+  /** It may have been sent before, wholly or in part: after a crash, or by a writer that is gone. */
+  readonly suspect?: true
 }
 
 /** What an actor says of itself, for readyz, status and top. */

@@ -81,6 +81,16 @@ export const METRICS = {
     labels: ['backend', 'outcome'],
   },
   write_failed_total: { type: 'counter', help: 'Failed requests to a backend', labels: ['backend'] },
+  write_repeated_total: {
+    type: 'counter',
+    help: 'Records that a backend turned out to have before they were sent again',
+    labels: ['backend'],
+  },
+  write_unchecked_total: {
+    type: 'counter',
+    help: 'Records sent again though the backend did not answer whether it has them: there may be copies',
+    labels: ['backend'],
+  },
   write_seconds: {
     type: 'histogram',
     help: 'Time of one request to a backend',

@@ -6,6 +6,7 @@ import type { SeqSet } from '../../runtime/wal/seq-set.js'
 import type { HotFrames } from './hot-frames.js'
 import { createLane, type Lane } from './lane.js'
 import { createPace } from './pace.js'
+import type { Reservation } from './reservation.js'
 import { createTokenBucket, type TokenBucket } from './token-bucket.js'
 
 /*
@@ -19,6 +20,7 @@ import { createTokenBucket, type TokenBucket } from './token-bucket.js'
 export interface FeedOptions {
   readonly writer: string
   readonly done: SeqSet
+  readonly reservation: Reservation
   readonly hot: HotFrames
   readonly clock: Clock
   tail(): number
@@ -61,7 +63,7 @@ interface Session {
 }
 
 export function createFeed(options: FeedOptions): Feed {
-  const { done, hot, clock } = options
+  const { done, hot, clock, reservation } = options
   const delivered = new Map<number, { rawBytes: number; records: number }>()
   const pace = createPace(clock)
   let session: Session | undefined
@@ -137,11 +139,13 @@ export function createFeed(options: FeedOptions): Feed {
     pace.taken(rawBytes)
     if (lane === 'backfill') to.bucket.take(rawBytes)
     if ('slot' in body) hot.lend(seq, options.writer)
-    options.send(to.address, { type: 'frame', seq, lane, rawBytes, ...body })
+    const suspect = reservation.isSuspect(seq) ? ({ suspect: true } as const) : {}
+    options.send(to.address, { type: 'frame', seq, lane, rawBytes, ...suspect, ...body })
   }
 
   /** True when a frame went out. */
   function deliverFrom(to: Session, lane: 'live' | 'backfill', seq: number): boolean {
+    if (!reservation.admits(seq)) return false
     const memory = hot.get(seq)
     if (memory !== undefined) {
       const { slot, rawBytes, encodedBytes, records } = memory
@@ -205,6 +209,7 @@ export function createFeed(options: FeedOptions): Feed {
     let frames = 0
     let records = 0
     for (const [seq, frame] of delivered) {
+      reservation.orphaned(seq)
       if (seq >= options.oldest()) continue
       frames++
       records += frame.records

@@ -6,6 +6,7 @@ import type { Wal } from '../../runtime/wal/wal.js'
 import { createFeed, type Feed } from './feed.js'
 import type { HotFrames } from './hot-frames.js'
 import type { Report } from './report.js'
+import { createReservation, type Reservation } from './reservation.js'
 
 export interface FeedsOptions {
   readonly context: ActorContext
@@ -14,11 +15,14 @@ export interface FeedsOptions {
   readonly writers: readonly string[]
   readonly report: Report
   moved(): void
+  /** The cursors have to be saved at once: frames wait for their reservation. */
+  save(): void
 }
 
 export interface Feeds {
   readonly all: ReadonlyMap<string, Feed>
   readonly done: ReadonlyMap<string, SeqSet>
+  readonly reservations: ReadonlyMap<string, Reservation>
   subscribe(message: MessageOf<'subscribe'>, from: string): void
   taken(message: MessageOf<'taken'>): void
   acknowledged(message: MessageOf<'done'>): void
@@ -47,6 +51,7 @@ export function createFeeds(options: FeedsOptions): Feeds {
   const { context, wal, hot, report } = options
   const all = new Map<string, Feed>()
   const done = new Map<string, SeqSet>()
+  const reservations = new Map<string, Reservation>()
   let moved = false
   const move = () => {
     moved = true
@@ -54,13 +59,23 @@ export function createFeeds(options: FeedsOptions): Feeds {
   }
 
   function open(backend: string): void {
-    const cursor = createSeqSet(wal.cursors.find((saved) => saved.backend === backend)?.done)
+    const saved = wal.cursors.find((each) => each.backend === backend)
+    const cursor = createSeqSet(saved?.done)
     // Deleted means done: segments go only when every cursor has passed them, or counted.
     cursor.add(0, wal.oldestSeq())
     done.set(backend, cursor)
+    const reservation = createReservation({
+      loaded: saved?.sent,
+      tailSeq: wal.tailSeq(),
+      done: cursor,
+      save: () => options.save(),
+      ready: () => all.get(backend)?.pump(),
+    })
+    reservations.set(backend, reservation)
     const feed = createFeed({
       writer: backend,
       done: cursor,
+      reservation,
       hot,
       clock: context.clock,
       tail: () => wal.tailSeq(),
@@ -86,6 +101,7 @@ export function createFeeds(options: FeedsOptions): Feeds {
   return {
     all,
     done,
+    reservations,
     subscribe({ writer, creditBytes, backfillBytesPerSecond }, from) {
       feed(writer)?.subscribe(from, creditBytes, backfillBytesPerSecond)
       move()

@@ -33,6 +33,7 @@ interface Waiting {
   /** From a slot: the raw body, copied. From disk: the encoded frame. */
   readonly bytes: Uint8Array
   readonly header: FrameHeader | undefined
+  readonly suspect: boolean
 }
 
 /** The journal's credit bounds the queue; this many buffers are kept for reuse, of which only what was used is resident. */
@@ -52,14 +53,14 @@ export function createIntake(options: IntakeOptions): Intake {
     return current === undefined
   }
 
-  function loadRaw(seq: number, header: FrameHeader, raw: Uint8Array): void {
+  function loadRaw(seq: number, header: FrameHeader, raw: Uint8Array, suspect: boolean): void {
     const ordinal = options.begin(seq, header, raw.length)
     if (ordinal === undefined || header.count === 0) return
     const rawPtr = codec.load(raw)
-    run({ seq, ordinal, header, rawPtr, indexPtr: rawPtr + indexOffset(header.ndjsonBytes) })
+    run({ seq, ordinal, header, rawPtr, indexPtr: rawPtr + indexOffset(header.ndjsonBytes), suspect })
   }
 
-  function loadEncoded(seq: number, encoded: Uint8Array, rawBytes: number): void {
+  function loadEncoded(seq: number, encoded: Uint8Array, rawBytes: number, suspect: boolean): void {
     let opened: ReturnType<FrameCodec['open']>
     try {
       opened = codec.open(encoded)
@@ -69,7 +70,7 @@ export function createIntake(options: IntakeOptions): Intake {
     const { header, rawPtr, indexPtr } = opened
     const ordinal = options.begin(seq, header, rawBytes)
     if (ordinal === undefined || header.count === 0) return
-    run({ seq, ordinal, header, rawPtr, indexPtr })
+    run({ seq, ordinal, header, rawPtr, indexPtr, suspect })
   }
 
   /** A copy in a reused buffer: buffers of one size (that of a slot) fit every frame. */
@@ -89,9 +90,9 @@ export function createIntake(options: IntakeOptions): Intake {
       const next = queue.shift()
       if (next === undefined) return
       if (next.header === undefined) {
-        loadEncoded(next.seq, next.bytes, next.rawBytes)
+        loadEncoded(next.seq, next.bytes, next.rawBytes, next.suspect)
       } else {
-        loadRaw(next.seq, next.header, next.bytes)
+        loadRaw(next.seq, next.header, next.bytes, next.suspect)
         giveBack(next.bytes)
       }
     }
@@ -110,12 +111,12 @@ export function createIntake(options: IntakeOptions): Intake {
   }
 
   return {
-    accept({ seq, slot, encoded, rawBytes, encodedBytes }) {
+    accept({ seq, slot, encoded, rawBytes, encodedBytes, suspect = false }) {
       const busy = current !== undefined || queue.length > 0
       if (slot === undefined) {
         const bytes = encoded ?? new Uint8Array(0)
-        if (busy) queue.push({ seq, rawBytes, bytes, header: undefined })
-        else loadEncoded(seq, bytes, rawBytes)
+        if (busy) queue.push({ seq, rawBytes, bytes, header: undefined, suspect })
+        else loadEncoded(seq, bytes, rawBytes, suspect)
         return
       }
       let header: FrameHeader
@@ -125,8 +126,8 @@ export function createIntake(options: IntakeOptions): Intake {
         return options.corrupt(seq, error)
       }
       const raw = slots.raw(slot).subarray(0, rawBytes)
-      if (busy) queue.push({ seq, rawBytes, header, bytes: copyRaw(raw) })
-      else loadRaw(seq, header, raw)
+      if (busy) queue.push({ seq, rawBytes, header, bytes: copyRaw(raw), suspect })
+      else loadRaw(seq, header, raw, suspect)
     },
     pump,
     waiting: () => queue.length + (current === undefined ? 0 : 1),

@@ -6,6 +6,7 @@ import { reasonOf, type Verdict, verdictOf } from './loki/answer.js'
 import { createLokiClient, type LokiAnswer, type LokiClient } from './loki/client.js'
 import { createBlocks, blocksBytes } from './loki/blocks.js'
 import { createDivider, isOneStream } from './loki/divide.js'
+import { createDoubt, neverSent } from './loki/doubt.js'
 import { createLokiEncoder, lokiEncoderBytes, PUSH_BYTES_MAX, type PushBatch } from './loki/encoder.js'
 import { labelsOf } from './loki/labels.js'
 import type { Entry } from './loki/push.js'
@@ -42,15 +43,28 @@ export function createLoki(context: BackendContext<PushBatch>, options: LokiOpti
   )
   const encoder = createLokiEncoder(context, options, streams)
   const divider = createDivider(createBlocks(context.kernel))
+  const doubt = createDoubt({
+    backend: name,
+    log,
+    metrics: context.metrics,
+    divider,
+    faultOf: (error, answer) =>
+      answer !== undefined && answer.status !== 200
+        ? faultOfStatus(`${what} (query)`, answer.status, answer.retryAfter, clock.now())
+        : faultOfError(`${what} (query)`, error, false, options.timeout),
+  })
   const laneStoredMs = new Map<number, number>()
   let client: LokiClient | undefined
 
   async function attempt(batch: PushBatch, turn: Turn): Promise<Result<PushBatch>> {
-    client ??= createLokiClient(name, options)
+    const connected = (client ??= createLokiClient(name, options))
+    const known = await doubt.clear(batch, (parameters) => connected.query(parameters, turn.signal))
+    if (known !== undefined) return known
     let answer: LokiAnswer
     try {
-      answer = await client.push(batch.body, turn.signal)
+      answer = await connected.push(batch.body, turn.signal)
     } catch (error) {
+      if (!neverSent(error)) doubt.unknown(batch)
       return failed(batch, faultOfError(what, error, turn.signal.aborted, options.timeout))
     }
     if (answer.status === 204) {
@@ -58,6 +72,7 @@ export function createLoki(context: BackendContext<PushBatch>, options: LokiOpti
       encoder.taken(batch.rawBytes)
       return { settled: batch.parts, refused: [], next: [] }
     }
+    if (answer.status >= 500) doubt.unknown(batch)
     return judge(batch, turn, answer, verdictOf(answer.status, answer.text))
   }
 

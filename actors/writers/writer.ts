@@ -13,6 +13,8 @@ export interface LoadedFrame {
   readonly header: FrameHeader
   readonly rawPtr: number
   readonly indexPtr: number
+  /** Some of its records may have been sent before. */
+  readonly suspect: boolean
 }
 
 /** How many records of a frame something covers. */

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import type { Position } from '../../protocol/positions.js'
 import { type AppendFrame, type AppendOptions, createAppender } from './append.js'
-import { type LoadedCursor, saveCursor } from './cursor.js'
+import { type Cursor, type LoadedCursor, saveCursor } from './cursor.js'
 import { cursorName, segmentSalt } from './layout.js'
 import type { CorruptPlace, WalObserver } from './observer.js'
 import { createReader, type FrameReader } from './read.js'
@@ -40,7 +40,8 @@ export interface Wal {
   oldestClosed(): SeqRange | undefined
   /** Records of each frame of [from, to) that can be read. */
   countRecords(range: SeqRange): Promise<Map<number, number>>
-  saveCursors(cursors: ReadonlyMap<string, readonly SeqRange[]>): Promise<void>
+  /** Durable when it resolves. One call at a time. */
+  saveCursors(cursors: ReadonlyMap<string, Cursor>): Promise<void>
   removeCursor(backend: string): Promise<void>
   close(): Promise<void>
 }
@@ -139,7 +140,7 @@ export async function openWal(given: WalOptions): Promise<Wal> {
     },
     countRecords,
     async saveCursors(saved) {
-      for (const [backend, ranges] of saved) await saveCursor(files, folder, backend, ranges)
+      for (const [backend, cursor] of saved) await saveCursor(files, folder, backend, cursor)
       if (saved.size > 0) await files.syncFolder(folder)
     },
     removeCursor: (backend) => files.remove(join(folder, cursorName(backend))),

@@ -68,7 +68,7 @@ test('a disk that forgot acknowledged frames does not get their numbers used aga
   await wal.append(frames(5))
   const afterTwo = wal.bytes()
   await wal.append(frames(5, 5))
-  await wal.saveCursors(new Map([['es', [[0, 9]]]]))
+  await wal.saveCursors(new Map([['es', { done: [[0, 9]] }]]))
   await wal.close()
   const [name] = (await readdir(folder)).filter((file) => file.endsWith('.seg'))
   await truncate(join(folder, name as string), afterTwo)

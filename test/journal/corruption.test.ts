@@ -152,8 +152,10 @@ test('a cursor cut at any byte counts as empty, never as something else', async 
     [0, 4711],
     [4713, 4720],
   ] as const
-  const whole = encodeCursor('es', done)
-  assert.deepEqual(decodeCursor('es', whole), done)
+  const whole = encodeCursor('es', { done })
+  assert.deepEqual(decodeCursor('es', whole), { done })
+  const sent = [[0, 4736]] as const
+  assert.deepEqual(decodeCursor('es', encodeCursor('es', { done, sent })), { done, sent })
   assert.equal(decodeCursor('loki', whole), undefined)
   for (let cut = 0; cut < whole.length; cut++) {
     await writeFile(join(folder, 'es.cursor'), whole.subarray(0, cut))

@@ -46,7 +46,7 @@ async function work(wal: Wal, ledger: Ledger, batches: number): Promise<void> {
     ledger.acknowledged = first + size
     if (batch % 3 !== 2) continue
     ledger.cursor = ledger.acknowledged - 4
-    await wal.saveCursors(new Map([['es', [[0, Math.max(1, ledger.cursor)]]]]))
+    await wal.saveCursors(new Map([['es', { done: [[0, Math.max(1, ledger.cursor)]] }]]))
     ledger.cursorSaved = ledger.cursor
     await wal.trim(ledger.cursor)
     ledger.trimmedBelow = ledger.cursor

@@ -34,7 +34,7 @@ async function prepare(test: TestContext): Promise<{ dataDir: string; folder: st
   const folder = join(dataDir, 'journal')
   const journal = await open(folder, { segmentBytes: 5000 })
   for (let n = 0; n < 12; n++) await journal.append([numbered(n)])
-  await journal.saveCursors(new Map([['es', [[0, 10]]]]))
+  await journal.saveCursors(new Map([['es', { done: [[0, 10]] }]]))
   await journal.close()
   const segments = (await readdir(folder)).filter((name) => name.endsWith('.seg')).sort()
   return { dataDir, folder, segments: segments.map((name) => join(folder, name)) }

@@ -148,6 +148,8 @@ function parseLog(reader: Reader): LogQuery {
     const filter = reader.take(/\|=|\|~|!=|!~/y)
     if (filter !== undefined)
       lineFilters.push(lineFilter(filter, unquote(reader.need(stringPattern, 'a string'))))
+    // Only this one is used, and whoever uses it reads the rid from the metadata.
+    else if (reader.take(/\|\s*line_format\s+"\{\{\.rid\}\}"/y) !== undefined) continue
     else if (reader.take(/\|/y) !== undefined) labelFilters.push(...parseLabelFilters(reader))
     else return { kind: 'log', matchers, lineFilters, labelFilters }
   }

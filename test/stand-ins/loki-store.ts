@@ -39,7 +39,7 @@ const limits = {
 /** What re-encoding towards the ingester adds to an entry. */
 const overheadBytes = 30
 
-export function createLokiStore(now: () => number, stats: StoreStats): LokiStore {
+export function createLokiStore(now: () => number, stats: StoreStats, keepCopies = false): LokiStore {
   const streams = new Map<string, Stream>()
 
   /** The stream's entries into the store; the refusal of its last one that came too late. */
@@ -60,7 +60,7 @@ export function createLokiStore(now: () => number, stats: StoreStats): LokiStore
       }
       if (entry.timestampNs > stream.newestNs) stream.newestNs = entry.timestampNs
       if (isLost()) stats.swallowed++
-      else if (keep(stream, entry)) stats.stored++
+      else if (keep(stream, entry, keepCopies)) stats.stored++
       else stats.duplicates++
     }
     return refusal
@@ -99,13 +99,18 @@ export function createLokiStore(now: () => number, stats: StoreStats): LokiStore
   }
 }
 
-function keep(stream: Stream, { timestampNs, line, metadata: pairs }: PushEntry): boolean {
+function keep(
+  stream: Stream,
+  { timestampNs, line, metadata: pairs }: PushEntry,
+  keepCopies: boolean,
+): boolean {
   const metadata: Record<string, string> = {}
   for (const [name, value] of pairs) metadata[normalName(name)] = value.replaceAll('\ufffd', ' ')
   metadata['detected_level'] ??= detectedLevel(line)
   const sameTime = stream.entries.get(timestampNs)
   const text = formatLabels(metadata)
-  if (sameTime?.some((entry) => entry.line === line && formatLabels(entry.metadata) === text)) return false
+  if (!keepCopies && sameTime?.some((entry) => entry.line === line && formatLabels(entry.metadata) === text))
+    return false
   const entry: Entry = { timestampNs, line, metadata }
   if (sameTime === undefined) stream.entries.set(timestampNs, [entry])
   else sameTime.push(entry)

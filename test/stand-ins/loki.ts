@@ -27,6 +27,8 @@ export type LokiStandInOptions = {
   /** max_query_series and max_entries_limit_per_query; Loki ships 500 and 5,000. */
   readonly seriesMax?: number
   readonly entriesMax?: number
+  /** As streams that are sharded inside: what is pushed twice is there twice. */
+  readonly shardStreams?: boolean
 }
 
 export type StoredEntry = Entry & { readonly labels: Readonly<Record<string, string>> }
@@ -53,7 +55,7 @@ export async function startLokiStandIn(options: LokiStandInOptions = {}): Promis
     refused: 0,
     swallowed: 0,
   }
-  const store = createLokiStore(options.now ?? Date.now, stats)
+  const store = createLokiStore(options.now ?? Date.now, stats, options.shardStreams)
   const limits: QueryLimits = { seriesMax: options.seriesMax ?? 500, entriesMax: options.entriesMax ?? 5000 }
   const http = await startHttpStandIn({
     ...options,

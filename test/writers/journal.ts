@@ -18,7 +18,7 @@ export interface WriterUnderTest {
   readonly done: ReadonlySet<number>
   readonly taken: readonly number[]
   readonly logs: readonly Record<string, unknown>[]
-  send(seq: number, frame: TestFrame, how?: 'slot' | 'encoded'): void
+  send(seq: number, frame: TestFrame, how?: 'slot' | 'encoded', suspect?: boolean): void
   message(message: Message): void
   /** Resolves as soon as the condition holds after some message or 10 ms; rejects after `waitMs`. */
   until(what: string, condition: () => boolean, waitMs?: number): Promise<void>
@@ -108,8 +108,12 @@ export async function startWriter(options: BackendInput, dataDir?: string): Prom
     logs,
     message,
     until,
-    send(seq, frame, how = 'slot') {
-      const sizes = { rawBytes: frame.raw.length, encodedBytes: frame.encoded.length }
+    send(seq, frame, how = 'slot', suspect = false) {
+      const sizes = {
+        rawBytes: frame.raw.length,
+        encodedBytes: frame.encoded.length,
+        ...(suspect ? ({ suspect: true } as const) : {}),
+      }
       if (how === 'encoded')
         return message({ type: 'frame', seq, lane: 'backfill', encoded: frame.encoded.slice(), ...sizes })
       const slot = slots.acquire(1)

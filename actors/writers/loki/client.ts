@@ -12,6 +12,8 @@ export interface LokiAnswer {
 export interface LokiClient {
   /** Rejects without an answer. The body's memory may be reused once this has settled: an aborted request's socket is destroyed. */
   push(body: Buffer, signal: AbortSignal): Promise<LokiAnswer>
+  /** One page of a log query. Rejects without an answer, or with one too long. */
+  query(parameters: URLSearchParams, signal: AbortSignal): Promise<LokiAnswer>
   /** Whether something answers there. Rejects when nothing does. */
   probe(signal: AbortSignal): Promise<LokiAnswer>
   close(): Promise<void>
@@ -19,6 +21,9 @@ export interface LokiClient {
 
 /** An error's text; more of it is thrown away. */
 const TEXT_BYTES_MAX = 64 * 1024
+/** A page of ids has about 1 MiB. */
+const PAGE_BYTES_MAX = 32 * 1024 * 1024
+const QUERY_PATH = '/loki/api/v1/query_range'
 /** How long an idle connection is kept; Loki itself keeps them for two minutes. */
 const KEEP_ALIVE_MS = 60_000
 
@@ -47,8 +52,13 @@ export function createLokiClient(name: string, options: LokiOptions): LokiClient
     path: string,
     body: Buffer | null,
     signal: AbortSignal,
+    textBytesMax = TEXT_BYTES_MAX,
   ): Promise<LokiAnswer> {
-    const type = body === null ? {} : { 'content-type': 'application/x-protobuf' }
+    // Metadata apart from the labels, else each entry of an answer is a stream of its own.
+    const type =
+      body === null
+        ? { 'x-loki-response-encoding-flags': 'categorize-labels' }
+        : { 'content-type': 'application/x-protobuf' }
     const answer = await pool.request({
       method,
       path: prefix + path,
@@ -56,15 +66,20 @@ export function createLokiClient(name: string, options: LokiOptions): LokiClient
       body,
       signal,
     })
-    let text = ''
+    const chunks: Buffer[] = []
+    let bytes = 0
     for await (const chunk of answer.body as AsyncIterable<Buffer>) {
-      if (text.length < TEXT_BYTES_MAX) text += chunk.toString('utf8', 0, TEXT_BYTES_MAX)
+      if (bytes < textBytesMax) chunks.push(chunk)
+      bytes += chunk.length
     }
+    const text = Buffer.concat(chunks).toString('utf8', 0, textBytesMax)
     return { status: answer.statusCode, retryAfter: answer.headers['retry-after'], text }
   }
 
   return {
     push: (body, signal) => exchange('POST', '/loki/api/v1/push', body, signal),
+    query: (parameters, signal) =>
+      exchange('GET', `${QUERY_PATH}?${String(parameters)}`, null, signal, PAGE_BYTES_MAX),
     probe: (signal) => exchange('GET', '/ready', null, signal),
     close: () => pool.close(),
   }

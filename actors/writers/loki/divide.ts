@@ -11,15 +11,20 @@ export interface Compressor {
 
 export interface Divider {
   entriesOf(batch: PushBatch): readonly Entry[]
-  /** A push of these entries, in memory of its own. Byte-identical entries, so that what was stored already is a duplicate. */
+  /**
+   * A push of these entries, in memory of its own. Byte-identical entries, so that what was stored already is a duplicate; in a
+   * sharded stream it may not be one, so they are in doubt.
+   */
   batchOf(entries: readonly Entry[], from: PushBatch): PushBatch
+  /** The same of entries that are known not to be at Loki. */
+  restOf(entries: readonly Entry[], from: PushBatch): PushBatch
   /** Two pushes; between streams if there are several, so that a refusal can be told to one stream soonest. */
   halves(entries: readonly Entry[], from: PushBatch): readonly PushBatch[]
   refused(entries: readonly Entry[], from: PushBatch, reason: string, detail: string): Refused[]
 }
 
 export function createDivider(codec: Compressor): Divider {
-  function batchOf(entries: readonly Entry[], from: PushBatch): PushBatch {
+  function restOf(entries: readonly Entry[], from: PushBatch): PushBatch {
     const raw = assembleEntries(entries)
     const body = Buffer.from(codec.compress(raw))
     const parts: { seq: number; records: number }[] = []
@@ -30,7 +35,14 @@ export function createDivider(codec: Compressor): Divider {
       frames.set(frame, seq)
     }
     const { lane } = from
-    return { lane, body, bytes: body.length, rawBytes: raw.length, records: entries.length, parts, frames }
+    const sizes = { bytes: body.length, rawBytes: raw.length, records: entries.length }
+    return { lane, body, ...sizes, parts, frames, unsure: new Set() }
+  }
+
+  function batchOf(entries: readonly Entry[], from: PushBatch): PushBatch {
+    const batch = restOf(entries, from)
+    for (const frame of batch.frames.keys()) batch.unsure.add(frame)
+    return batch
   }
 
   return {
@@ -38,6 +50,7 @@ export function createDivider(codec: Compressor): Divider {
       return takeApartCopy(codec.decompress(batch.body))
     },
     batchOf,
+    restOf,
     halves(entries, from) {
       const middle = middleOf(entries)
       return [batchOf(entries.slice(0, middle), from), batchOf(entries.slice(middle), from)]

@@ -25,6 +25,8 @@ export interface PushBatch extends Batch {
   readonly rawBytes: number
   /** Frame ids with their seq, for what has to be taken apart. */
   readonly frames: ReadonlyMap<string, number>
+  /** Ids of the frames whose records may be at Loki already; empty once that was looked up. */
+  readonly unsure: Set<string>
 }
 
 export interface LokiEncoder {
@@ -109,15 +111,17 @@ export function createLokiEncoder(
     const bytes = snappy.compressAt(scratch, rawBytes, bodyPtr)
     const parts: { seq: number; records: number }[] = []
     const frames = new Map<string, number>()
+    const unsure = new Set<string>()
     let records = 0
     for (const chunk of groups.flat()) {
       addPart(parts, chunk.seq, chunk.records)
       frames.set(chunk.frame, chunk.seq)
+      if (chunk.suspect) unsure.add(chunk.frame)
       records += chunk.records
     }
     const body = Buffer.from(kernel.memory.buffer, bodyPtr, bytes)
     const release = () => void freeBodies.push(bodyPtr)
-    context.offer({ lane: lane.number, body, bytes, rawBytes, records, parts, frames, release })
+    context.offer({ lane: lane.number, body, bytes, rawBytes, records, parts, frames, unsure, release })
   }
 
   const record = (position: number): number => order[position] ?? 0
@@ -185,7 +189,7 @@ export function createLokiEncoder(
   /** Appends what fits of a segment to its lane; false when the lane is full and cannot be flushed. */
   function append(at: Progress, segment: Segment): boolean {
     const lane = lanes[segment.track.stream.lane] as Lane
-    const { seq, ordinal, header } = at.frame
+    const { seq, ordinal, header, suspect } = at.frame
     const empty = lane.chunks.length === 0
     const room = Math.min(lane.limit, lane.ptr + Math.max(target - lane.labelBytes, 0))
     let next = codec.entries(at.next, segment.to, lane.out, room)
@@ -207,6 +211,7 @@ export function createLokiEncoder(
         window,
         seq,
         frame: header.id,
+        suspect,
         records: next - at.next,
         ptr,
         bytes: codec.out() - ptr,

@@ -9,6 +9,8 @@ export interface Chunk {
   readonly window: number
   readonly seq: number
   readonly frame: string
+  /** Its records may be at Loki already. */
+  readonly suspect: boolean
   readonly records: number
   readonly ptr: number
   readonly bytes: number
