@@ -170,8 +170,8 @@ export function createElasticsearch(
 
   return {
     async open(signal) {
-      await client?.close()
-      client = createElasticsearchClient(name, options)
+      // A restarted writer may get frames before this: the client that sends them is not closed under them.
+      client ??= createElasticsearchClient(name, options)
       if (options.template) await installTemplate(client, options, log, signal)
     },
     encode: (frame) => encoder.encode(frame),

@@ -178,8 +178,8 @@ export function createLoki(context: BackendContext<PushBatch>, options: LokiOpti
   return {
     /** Nearly any answer will do: /ready may be hidden behind a gateway, and Loki says 503 there for a while in which it takes pushes. */
     async open(signal) {
-      await client?.close()
-      client = createLokiClient(name, options)
+      // A restarted writer may get frames before this: the client that sends them is not closed under them.
+      client ??= createLokiClient(name, options)
       const { status } = await client.probe(signal)
       if (CLOSED_DOORS.has(status)) {
         const { reason } = faultOfStatus(what, status, undefined, clock.now())

@@ -1,7 +1,6 @@
 // The way to Loki: one keep-alive pool, one request a push.
-import { type Dispatcher, Pool } from 'undici'
+import { Pool } from 'undici'
 import type { LokiOptions } from '../../../protocol/config/backends.js'
-import { systemCode } from '../../../protocol/errors.js'
 import { basicAuth, secretOf, tlsOf } from '../credentials.js'
 
 export interface LokiAnswer {
@@ -38,33 +37,15 @@ export function createLokiClient(name: string, options: LokiOptions): LokiClient
     ...(authorization === undefined ? {} : { authorization }),
     ...(options.tenant === undefined ? {} : { 'x-scope-orgid': options.tenant }),
   }
-  const openPool = (): Pool =>
-    new Pool(url.origin, {
-      connections: options.concurrency_max,
-      pipelining: 1,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      connect: { ...tlsOf(name, options), timeout: options.timeout },
-      // The signal is the limit; these only guard against a signal that is lost.
-      headersTimeout: options.timeout + 10_000,
-      bodyTimeout: options.timeout + 10_000,
-    })
-  let pool = openPool()
-  let isClosed = false
-
-  /** A pool that had a connection fail goes on handing out the closed connection for a while: a fresh pool takes its place. */
-  async function request(options: Dispatcher.RequestOptions): Promise<Dispatcher.ResponseData> {
-    const used = pool
-    try {
-      return await used.request(options)
-    } catch (error) {
-      if (isClosed || systemCode(error) !== 'UND_ERR_CLOSED') throw error
-      if (pool === used) pool = openPool()
-      // Nothing was sent. What is still under way there ends by itself.
-      void used.close().catch(() => undefined)
-      return pool.request(options)
-    }
-  }
-
+  const pool = new Pool(url.origin, {
+    connections: options.concurrency_max,
+    pipelining: 1,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    connect: { ...tlsOf(name, options), timeout: options.timeout },
+    // The signal is the limit; these only guard against a signal that is lost.
+    headersTimeout: options.timeout + 10_000,
+    bodyTimeout: options.timeout + 10_000,
+  })
   async function exchange(
     method: 'GET' | 'POST',
     path: string,
@@ -77,7 +58,7 @@ export function createLokiClient(name: string, options: LokiOptions): LokiClient
       body === null
         ? { 'x-loki-response-encoding-flags': 'categorize-labels' }
         : { 'content-type': 'application/x-protobuf' }
-    const answer = await request({
+    const answer = await pool.request({
       method,
       path: prefix + path,
       headers: { ...headers, ...type },
@@ -99,9 +80,6 @@ export function createLokiClient(name: string, options: LokiOptions): LokiClient
     query: (parameters, signal) =>
       exchange('GET', `${QUERY_PATH}?${String(parameters)}`, null, signal, PAGE_BYTES_MAX),
     probe: (signal) => exchange('GET', '/ready', null, signal),
-    close() {
-      isClosed = true
-      return pool.close()
-    },
+    close: () => pool.close(),
   }
 }
