@@ -6,8 +6,6 @@ analytics:
   reporting_enabled: false
 server:
   http_listen_address: 127.0.0.1
-  grpc_server_max_recv_msg_size: 104857600
-  grpc_server_max_send_msg_size: 104857600
   http_listen_port: ${httpPort}
   grpc_listen_address: 127.0.0.1
   grpc_listen_port: ${httpPort + 1000}

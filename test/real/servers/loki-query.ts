@@ -17,7 +17,8 @@ type LineResult = {
   values: [string, string, { structuredMetadata?: Record<string, string> }?][]
 }
 
-const pageEntries = 5000
+/** More would exceed the 4 MiB of Loki's internal messages with long lines. */
+const pageEntries = 1000
 
 async function get<Result>(
   url: string,
