@@ -4,9 +4,10 @@ import { createScanner, type InputRegion, type Scanner } from '../kernel/scanner
 import type { RecordsOptions } from '../protocol/config/node.js'
 import type { ActorContext } from '../runtime/actor.js'
 import { createFrameCodec, frameCodecBytes, type FrameCodec } from '../runtime/frame-codec.js'
+import { SLAB_BYTES } from './sources/slab.js'
 
 /** Records of one frame at most; with 32 bytes of index each. */
-export const FRAME_RECORDS_MAX = 16_384
+const FRAME_RECORDS_MAX = 16_384
 /** An escaped character takes up to six bytes; a record's own fields come on top. */
 const ESCAPE_GROWTH = 6
 const RECORD_FIELDS_BYTES = 16 * 1024
@@ -25,13 +26,18 @@ export interface IngestMemory {
 }
 
 /** Bytes that a frame's NDJSON may take: one record of the greatest growth beyond the target, so that emit never lacks room. */
-export function frameRegionBytes(records: RecordsOptions): number {
+function frameRegionBytes(records: RecordsOptions): number {
   return records.frame_bytes + ESCAPE_GROWTH * records.line_bytes_max + RECORD_FIELDS_BYTES
+}
+
+/** The largest raw body of a frame: NDJSON, padding and index. */
+export function frameRawBytes(records: RecordsOptions): number {
+  return frameRegionBytes(records) + FRAME_RECORDS_MAX * 32 + 64
 }
 
 /** Bytes of a slab: what a source reads at once, and room for one longest line. */
 export function slabBytes(records: RecordsOptions): number {
-  return 512 * 1024 + records.line_bytes_max
+  return SLAB_BYTES + records.line_bytes_max
 }
 
 /** Made once per thread, on first use. */
@@ -40,7 +46,7 @@ export function ingestMemory(context: ActorContext, records: RecordsOptions): In
     const frameBytes = frameRegionBytes(records)
     const scratchBytes = 2 * records.line_bytes_max + ESCAPE_GROWTH * records.line_bytes_max
     const codecOptions = {
-      rawBytesMax: frameBytes + FRAME_RECORDS_MAX * 32 + 64,
+      rawBytesMax: frameRawBytes(records),
       headerBytesMax: HEADER_BYTES_MAX,
     }
     const memoryBytes =

@@ -1,11 +1,11 @@
 // Puts a node's status together from what its actors say, its thread groups and its metrics.
-import { createRequire } from 'node:module'
 import type { NodePlan } from '../actors/plan.js'
 import type { Config } from '../protocol/config/schema.js'
 import type { StatusMessage } from '../protocol/messages.js'
 import type { ActorStatus, BackendStatus, BreakerState, NodeStatus } from '../protocol/status.js'
 import type { MetricsMerge } from '../runtime/metrics-merge.js'
 import type { GroupStatus } from '../runtime/supervisor.js'
+import { readVersion } from '../runtime/version.js'
 
 export interface StatusSource {
   readonly config: Config
@@ -21,10 +21,9 @@ export interface StatusReader {
   read(): NodeStatus
 }
 
-export const version = (createRequire(import.meta.url)('../../package.json') as { version: string }).version
-
 export function createStatus({ config, plan, merge, groups }: StatusSource): StatusReader {
   const startedMs = performance.now()
+  const version = readVersion()
   const said = new Map<string, StatusMessage>()
   let stopping = false
   const groupOf = new Map(

@@ -1,7 +1,7 @@
 // One running node: the supervisor with its actors, HTTP, status and the orderly stop; used by run, demo and the benchmarks.
 import { fileURLToPath } from 'node:url'
 import type { Logger } from 'pino'
-import { FRAME_RECORDS_MAX, frameRegionBytes } from '../actors/ingest-memory.js'
+import { frameRawBytes } from '../actors/ingest-memory.js'
 import { planNode } from '../actors/plan.js'
 import type { Config } from '../protocol/config/schema.js'
 import type { Message, MessageOf } from '../protocol/messages.js'
@@ -51,7 +51,7 @@ export async function startNode({ config, once, log, stopAsked }: NodeOptions): 
   const merge = createMetricsMerge()
   const journalGroup = groupOf(plan, 'journal')
   const live = createLiveMemory(JSON.stringify(config.sampling))
-  const rawBytesMax = frameRegionBytes(config.records) + FRAME_RECORDS_MAX * 32 + 64
+  const rawBytesMax = frameRawBytes(config.records)
   const arena = createArena({
     count: config.runtime.slots,
     rawBytesMax,

@@ -46,7 +46,7 @@ export type FromGroup =
   /** Its actors have started. */
   | { readonly kind: 'started' }
   | { readonly kind: 'actor'; readonly wire: Wire }
-  | { readonly kind: 'metrics'; readonly snapshot: unknown[]; readonly cpuMs: number }
+  | { readonly kind: 'metrics'; readonly snapshot: unknown[] }
   | { readonly kind: 'fault'; readonly error: WireError }
 
 /** Makes an actor's factory by its kind; asked with the actor's options. */
@@ -204,7 +204,7 @@ async function started(actor: Actor, fail: (error: unknown) => void): Promise<vo
 
 async function report(metrics: ActorContext['metrics'], post: (message: FromGroup) => void): Promise<void> {
   const snapshot = await metrics.snapshot()
-  post({ kind: 'metrics', snapshot, cpuMs: performance.eventLoopUtilization().active })
+  post({ kind: 'metrics', snapshot })
 }
 
 function deferred<T>(): { promise: Promise<T>; resolve(value: T): void; reject(error: Error): void } {

@@ -1,6 +1,6 @@
 // parse, enrich and sample wired together in this thread over a journal that only collects frames.
 import { enrich } from '../../actors/enrich.js'
-import { FRAME_RECORDS_MAX, frameRegionBytes, ingestMemory, slabMemory } from '../../actors/ingest-memory.js'
+import { frameRawBytes, ingestMemory, slabMemory } from '../../actors/ingest-memory.js'
 import { parse } from '../../actors/parse/parse.js'
 import { sample } from '../../actors/sample/sample.js'
 import { type RecordsOptions, records as recordsSchema } from '../../protocol/config/node.js'
@@ -50,7 +50,7 @@ const EVERYTHING = { tiers: { fatal: 1, error: 1, warn: 1, info: 1, debug: 1, tr
 
 export function createChain(options: ChainOptions = {}): Chain {
   const records = { ...recordsSchema.parse(undefined), ...options.records }
-  const raw = frameRegionBytes(records) + FRAME_RECORDS_MAX * 32 + 64
+  const raw = frameRawBytes(records)
   const slots = openSlots(createArena({ count: 8, rawBytesMax: raw, encodedBytesMax: raw + 1_000_000 }))
   const live = openLiveSettings(
     createLiveMemory(JSON.stringify(sampling.parse(options.sampling ?? EVERYTHING))),
