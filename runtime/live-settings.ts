@@ -1,51 +1,28 @@
-// Settings that change while running: a versioned text in shared memory that the hot path checks with one atomic load.
+// What changes while running and the hot path reads without a message: the sampling section, and what the traffic makes of it.
+import { createTextMemory, type LiveText, openLiveText } from './live-text.js'
 
-/** Posted to every worker at start. Word 0: version (even = stable), word 1: length in bytes; the text follows. */
+/** Posted to every worker at start. It outlives the threads: one that is restarted goes on by what is in it. */
 export interface LiveSettingsMemory {
-  readonly memory: SharedArrayBuffer
+  readonly settings: SharedArrayBuffer
+  readonly decisions: SharedArrayBuffer
 }
 
-export interface LiveSettings {
-  /** Grows with every publish; compare it with the last one seen. */
-  version(): number
-  /** The current text (JSON), read whole: never half of one version and half of another. */
-  read(): string
-  /** Replaces the text. Only the supervisor's thread publishes. Throws a RangeError when it exceeds the fixed memory. */
-  publish(text: string): void
+/** The sampling section as JSON, published by the main thread after it passed the schema. */
+export interface LiveSettings extends LiveText {
+  /** Rates of services and rules in force (actors/traffic/decisions.ts), published by the actor `traffic`. */
+  readonly decisions: LiveText
 }
 
-const TEXT_BYTES_MAX = 256 * 1024
+export const SETTINGS_BYTES_MAX = 256 * 1024
+export const DECISIONS_BYTES_MAX = 512 * 1024
 
 export function createLiveMemory(text: string): LiveSettingsMemory {
-  const memory = { memory: new SharedArrayBuffer(8 + TEXT_BYTES_MAX) }
-  openLiveSettings(memory).publish(text)
-  return memory
+  return {
+    settings: createTextMemory(SETTINGS_BYTES_MAX, text),
+    decisions: createTextMemory(DECISIONS_BYTES_MAX, ''),
+  }
 }
 
-export function openLiveSettings({ memory }: LiveSettingsMemory): LiveSettings {
-  const words = new Int32Array(memory, 0, 2)
-  const text = new Uint8Array(memory, 8)
-  return {
-    version: () => Atomics.load(words, 0),
-    // A seqlock: an odd version means a writer is at work; a changed version means the copy may be torn.
-    read() {
-      for (;;) {
-        const before = Atomics.load(words, 0)
-        if ((before & 1) === 0) {
-          const copy = text.slice(0, Atomics.load(words, 1))
-          if (Atomics.load(words, 0) === before) return new TextDecoder().decode(copy)
-        }
-      }
-    },
-    publish(value) {
-      const bytes = new TextEncoder().encode(value)
-      if (bytes.length > TEXT_BYTES_MAX) {
-        throw new RangeError(`live settings of ${bytes.length} bytes exceed ${TEXT_BYTES_MAX} bytes`)
-      }
-      Atomics.add(words, 0, 1)
-      text.set(bytes)
-      Atomics.store(words, 1, bytes.length)
-      Atomics.add(words, 0, 1)
-    },
-  }
+export function openLiveSettings({ settings, decisions }: LiveSettingsMemory): LiveSettings {
+  return { ...openLiveText(settings), decisions: openLiveText(decisions) }
 }

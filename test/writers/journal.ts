@@ -8,6 +8,7 @@ import { backend as backendSchema } from '../../protocol/config/backends.js'
 import type { Message, StatusMessage } from '../../protocol/messages.js'
 import type { Actor, ActorContext } from '../../runtime/actor.js'
 import { systemClock } from '../../runtime/clock.js'
+import { createLiveMemory, openLiveSettings } from '../../runtime/live-settings.js'
 import { createMetrics } from '../../runtime/metrics.js'
 import { createArena, openSlots } from '../../runtime/slots.js'
 import type { TestFrame } from './frames.js'
@@ -73,7 +74,7 @@ export async function startWriter(options: BackendInput, dataDir?: string): Prom
     ),
     metrics,
     slots,
-    live: { version: () => 0, read: () => '{}', publish: () => undefined },
+    live: openLiveSettings(createLiveMemory('{}')),
     epoch: 1,
     once: false,
     local<T>(key: string, make: () => T): T {

@@ -1,0 +1,85 @@
+// What actors say to each other of the traffic: counts per service, boosts, and what is known of a service now.
+
+/** A service is a namespace and a service name. */
+export interface ServiceName {
+  readonly namespace: string
+  readonly service: string
+}
+
+/** Counts of one service's records of type app in one step, before sampling. */
+export interface ServiceCounts extends ServiceName {
+  readonly seen: number
+  readonly kept: number
+  /** Those of the info tier: INFO and without a level. */
+  readonly info: number
+  /** ERROR, FATAL, and a status of 500 or more below these levels. */
+  readonly errors: number
+  /** Pairs of the latency sketch (protocol/sampling/sketch.ts): bucket, count, … */
+  readonly latency?: readonly number[]
+}
+
+/** A service's info records per second. */
+export interface ServiceInfo extends ServiceName {
+  readonly info: number
+}
+
+/** All that is given must be equal; at least one is. */
+export interface BoostMatch {
+  readonly namespace?: string
+  readonly pod?: string
+  readonly pod_uid?: string
+  readonly service?: string
+}
+
+/** What matches is kept, all of it, until then (ms since the epoch). */
+export interface Boost {
+  readonly match: BoostMatch
+  readonly untilMs: number
+}
+
+/** Metrics over the window; a metric is absent while too few records were seen. */
+export interface WindowFigures {
+  readonly error_rate?: number
+  /** ms */
+  readonly p50_latency?: number
+  readonly p90_latency?: number
+  readonly p99_latency?: number
+}
+
+/** A service as `ctl status` and `top` show it. */
+export interface ServiceStatus extends ServiceName {
+  /** Info records per second, of all nodes, smoothed; absent until the first estimate. */
+  readonly infoPerSecond?: number
+  /** App records of this node in the last step. */
+  readonly seenPerSecond: number
+  readonly keptPerSecond: number
+  /** Rate of its info records by its traffic, before rules and boosts. */
+  readonly infoRate: number
+  readonly window: WindowFigures
+  /** Names of the rules that its window holds in force, for some of its records at least. */
+  readonly rules: readonly string[]
+}
+
+export interface SamplingStatus {
+  /** Version of the settings that these decisions follow. */
+  readonly revision: number
+  readonly tracked: number
+  /** Services beyond info.services_max share one rate. */
+  readonly overflow: boolean
+  /** The busiest ones. */
+  readonly services: readonly ServiceStatus[]
+  readonly boosts: readonly Boost[]
+}
+
+/** One text for a service: names hold no line feed that JSON would not escape, but any other byte. */
+export function serviceKey({ namespace, service }: ServiceName): string {
+  return `${namespace}\n${service}`
+}
+
+export function boostMatches(
+  match: BoostMatch,
+  of: { readonly namespace: string; readonly service: string; readonly pod?: string; readonly pod_uid?: string },
+): boolean {
+  const { namespace = of.namespace, service = of.service, pod = of.pod, pod_uid = of.pod_uid } = match
+  return namespace === of.namespace && service === of.service && pod === of.pod && pod_uid === of.pod_uid
+}
