@@ -1,6 +1,7 @@
 // Every message that actors exchange: one discriminated union, so that a handler's switch is checked to be exhaustive.
 import type { Carry, FileIdentity, OpenCarry, Position } from './positions.js'
 import type { LogType } from './levels.js'
+import type { Boost, SamplingStatus, ServiceCounts, ServiceInfo } from './traffic.js'
 
 /** Where records come from and what the host knows about them; sent by a source before the origin's first slab, and again when labels arrive. */
 export interface Origin {
@@ -78,6 +79,20 @@ export type Message =
     }
   | { readonly type: 'committed'; readonly frames: number; readonly epoch: number }
   | { readonly type: 'ingest_started'; readonly epoch: number }
+  // sample → traffic: what every service had since the message before, about once a second
+  | {
+      readonly type: 'traffic'
+      readonly epoch: number
+      readonly elapsedMs: number
+      readonly services: readonly ServiceCounts[]
+    }
+  // traffic ↔ control: this node's last second for the others, and the sum of all other live nodes' last second
+  | { readonly type: 'traffic_local'; readonly services: readonly ServiceInfo[] }
+  | { readonly type: 'traffic_peers'; readonly services: readonly ServiceInfo[] }
+  // any → traffic: keep all that matches until then
+  | ({ readonly type: 'boost' } & Boost)
+  // traffic → supervisor, once a second
+  | ({ readonly type: 'sampling_status' } & SamplingStatus)
   // writers ↔ journal
   | {
       readonly type: 'subscribe'

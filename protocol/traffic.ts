@@ -37,13 +37,13 @@ export interface Boost {
   readonly untilMs: number
 }
 
-/** Metrics over the window; a metric is absent while too few records were seen. */
+/** A service's figures over its sliding window; one is absent while too few records were seen. */
 export interface WindowFigures {
-  readonly error_rate?: number
-  /** ms */
-  readonly p50_latency?: number
-  readonly p90_latency?: number
-  readonly p99_latency?: number
+  /** Errors by records, 0 to 1. */
+  readonly errorRate?: number
+  readonly p50Ms?: number
+  readonly p90Ms?: number
+  readonly p99Ms?: number
 }
 
 /** A service as `ctl status` and `top` show it. */

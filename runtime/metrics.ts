@@ -15,6 +15,63 @@ export const METRICS = {
   bytes_read_total: { type: 'counter', help: 'Bytes read from a source', labels: ['source'] },
   records_kept_total: { type: 'counter', help: 'Records kept by sampling', labels: ['level'] },
   records_dropped_total: { type: 'counter', help: 'Records not kept, by reason', labels: ['reason'] },
+  sampling_seen_total: {
+    type: 'counter',
+    help: 'Records before sampling, by service (a bounded number of names, the rest is `other`) and level',
+    labels: ['namespace', 'service', 'level'],
+  },
+  sampling_kept_total: {
+    type: 'counter',
+    help: 'Records that sampling kept, by service and level',
+    labels: ['namespace', 'service', 'level'],
+  },
+  sampling_seen_bytes_total: {
+    type: 'counter',
+    help: 'Bytes of records before sampling, by service and level',
+    labels: ['namespace', 'service', 'level'],
+  },
+  sampling_kept_bytes_total: {
+    type: 'counter',
+    help: 'Bytes of records that sampling kept, as they came, by service and level',
+    labels: ['namespace', 'service', 'level'],
+  },
+  sampling_info_rate: {
+    type: 'gauge',
+    help: "Rate of a service's info records by the live traffic, before rules and boosts; 1 once it is silent",
+    labels: ['namespace', 'service'],
+  },
+  sampling_services: { type: 'gauge', help: 'Services whose traffic is followed', labels: [] },
+  sampling_shared_records_total: {
+    type: 'counter',
+    help: 'Records of services beyond sampling.info.services_max, which share one rate',
+    labels: [],
+  },
+  sampling_rule_services: {
+    type: 'gauge',
+    help: 'Services whose window holds a rule in force, by rule',
+    labels: ['rule'],
+  },
+  sampling_status_tables_full_total: {
+    type: 'counter',
+    help: 'Times a stream was kept at the highest rate of its rules because all status tables were taken',
+    labels: [],
+  },
+  sampling_boosts: { type: 'gauge', help: 'Boosts in force', labels: [] },
+  sampling_boosts_refused_total: {
+    type: 'counter',
+    help: 'Boosts refused: too many, without a match, or already over',
+    labels: [],
+  },
+  sampling_decisions_refused_total: {
+    type: 'counter',
+    help: 'Decisions that were too large to publish; the last ones stayed',
+    labels: [],
+  },
+  sampling_reloads_total: {
+    type: 'counter',
+    help: 'New sampling sections by outcome: applied, refused, late (published, not yet read)',
+    labels: ['outcome'],
+  },
   records_cleaned_total: {
     type: 'counter',
     help: 'Records repaired before they were accepted, by reason',

@@ -1,35 +1,111 @@
-// What share of a stream's records is kept: by level, by service, by log type, from the live sampling settings.
+// What share of a stream's records is kept, and why: boosts, then rules, then the tiers with the live traffic of its service.
 import type { SamplingOptions } from '../../protocol/config/sampling.js'
 import { LEVELS, LOG_TYPES } from '../../protocol/levels.js'
+import { type Boost, boostMatches, serviceKey } from '../../protocol/traffic.js'
+import { type Decisions, NO_DECISIONS, type ServiceDecision } from '../traffic/decisions.js'
+import { infoRate } from '../traffic/estimate.js'
 
 export interface StreamKey {
   readonly service: string
+  readonly namespace: string
   /** 0 unknown, 1 TRACE … 6 FATAL */
   readonly level: number
   /** 0 app, 1 audit, 2 metric */
   readonly logType: number
+  readonly pod?: string
+  readonly pod_uid?: string
 }
 
-/** The rate, 0 to 1, at which records of a stream are kept under these settings. */
-export function rateOf(settings: SamplingOptions, { service, level, logType }: StreamKey): number {
-  const { tiers, info, debug_services } = settings
-  const type = LOG_TYPES[logType]
-  // Audit records are evidence: nothing samples them away.
-  if (type === 'audit') return 1
-  if (type === 'metric') return settings.metric
-  switch (LEVELS[level]) {
-    case 'FATAL':
-      return tiers.fatal
-    case 'ERROR':
-      return tiers.error
-    case 'WARN':
-      return tiers.warn
-    case 'DEBUG':
-      return debug_services.includes(service) ? 1 : tiers.debug
-    case 'TRACE':
-      return debug_services.includes(service) ? 1 : tiers.trace
-    default:
-      // Records whose level is not known are treated as info: neither noise nor an alarm.
-      return tiers.info ?? info.services[service] ?? 1
+/** What set a rate: `info_fixed` is a rate of `info.services` or `tiers.info`, `info_live` the traffic, `rule:NAME` a rule. */
+export type Reason =
+  | 'audit'
+  | 'metric'
+  | 'tier'
+  | 'debug_service'
+  | 'info_fixed'
+  | 'info_live'
+  | 'boost'
+  | `rule:${string}`
+
+export interface Verdict {
+  /** 0 to 1 */
+  readonly rate: number
+  readonly why: Reason
+}
+
+export interface Rates {
+  of(stream: StreamKey): Verdict
+  /** Decisions of the traffic; returns the keys of services whose rates may differ now, undefined: of all. */
+  decided(decisions: Decisions): readonly string[] | undefined
+}
+
+/** `boosts` are those in force now: their ends are for the caller to heed. */
+export function createRates(settings: SamplingOptions, boosts: readonly Boost[] = []): Rates {
+  const debugServices = new Set(settings.debug_services)
+  let decisions = NO_DECISIONS
+  const decisionOf = (key: string): ServiceDecision | undefined => decisions.services.get(key) ?? decisions.shared
+  function info(stream: StreamKey): Verdict {
+    const fixed = settings.tiers.info ?? fixedRate(settings.info.services, stream)
+    if (fixed !== undefined) return { rate: fixed, why: 'info_fixed' }
+    const perSecond = decisionOf(serviceKey(stream))?.infoPerSecond
+    return { rate: infoRate(perSecond, settings.info), why: 'info_live' }
   }
+  function base(stream: StreamKey): Verdict {
+    const { tiers } = settings
+    if (LOG_TYPES[stream.logType] === 'metric') return { rate: settings.metric, why: 'metric' }
+    switch (LEVELS[stream.level]) {
+      case 'FATAL':
+        return { rate: tiers.fatal, why: 'tier' }
+      case 'ERROR':
+        return { rate: tiers.error, why: 'tier' }
+      case 'WARN':
+        return { rate: tiers.warn, why: 'tier' }
+      case 'DEBUG':
+        return debugged(stream) ?? { rate: tiers.debug, why: 'tier' }
+      case 'TRACE':
+        return debugged(stream) ?? { rate: tiers.trace, why: 'tier' }
+      default:
+        // Records whose level is not known are treated as info: neither noise nor an alarm.
+        return info(stream)
+    }
+  }
+  function debugged({ namespace, service }: StreamKey): Verdict | undefined {
+    const named = debugServices.has(service) || debugServices.has(`${namespace}/${service}`)
+    return named ? { rate: 1, why: 'debug_service' } : undefined
+  }
+  return {
+    of(stream) {
+      // Audit records are evidence: nothing samples them away.
+      if (LOG_TYPES[stream.logType] === 'audit') return { rate: 1, why: 'audit' }
+      if (boosts.some(({ match }) => boostMatches(match, stream))) return { rate: 1, why: 'boost' }
+      return base(stream)
+    },
+    decided(next) {
+      const before = decisions
+      decisions = next
+      return changedServices(before, next)
+    },
+  }
+}
+
+/** The name with its namespace is the more exact one. Only own keys: a service may be named `constructor`. */
+function fixedRate(
+  rates: Readonly<Record<string, number>>,
+  { namespace, service }: StreamKey,
+): number | undefined {
+  const exact = `${namespace}/${service}`
+  if (Object.hasOwn(rates, exact)) return rates[exact]
+  return Object.hasOwn(rates, service) ? rates[service] : undefined
+}
+
+function changedServices(before: Decisions, after: Decisions): readonly string[] | undefined {
+  if (before.rules !== after.rules || !same(before.shared, after.shared)) return undefined
+  const changed: string[] = []
+  for (const [key, decision] of after.services) if (!same(before.services.get(key), decision)) changed.push(key)
+  for (const key of before.services.keys()) if (!after.services.has(key)) changed.push(key)
+  return changed
+}
+
+function same(a: ServiceDecision | undefined, b: ServiceDecision | undefined): boolean {
+  return a?.infoPerSecond === b?.infoPerSecond && a?.held === b?.held && (a === undefined) === (b === undefined)
 }

@@ -1,12 +1,13 @@
-// The streams that the scanner has met: their fields for the frame header, their rates under the live settings, their counts.
+// The streams that the scanner has met: their fields for the frame header, their rates under settings and traffic, their counts.
 import type { NewStream } from '../../kernel/scanner-judge.js'
 import type { Scanner } from '../../kernel/scanner.js'
-import type { SamplingOptions } from '../../protocol/config/sampling.js'
 import type { StreamFields } from '../../protocol/frame.js'
 import { LEVELS, LOG_TYPES } from '../../protocol/levels.js'
 import type { Origin } from '../../protocol/messages.js'
+import type { ServiceCounts } from '../../protocol/traffic.js'
 import type { ActorContext } from '../../runtime/actor.js'
-import { rateOf } from './rates.js'
+import type { Rates, StreamKey } from './rates.js'
+import { createTally, type ServiceTally } from './tally.js'
 
 export interface Streams {
   /** judge asks this once for every new stream. */
@@ -15,15 +16,18 @@ export interface Streams {
   fields(ids: readonly number[]): StreamFields[]
   /** An origin's labels changed: the fields of its streams follow. */
   refresh(origin: Origin): void
-  /** Applies new settings to every known stream. */
-  settings(settings: SamplingOptions): void
-  /** Moves the scanner's counts into the metrics. */
+  /** New rates for every known stream, or for those of the services with these keys. */
+  apply(rates: Rates, services?: readonly string[]): void
+  /** Moves the scanner's counts into the metrics and the tally of services. */
   count(): void
+  /** Counts, and takes what the services have had since the last take. */
+  take(): ServiceCounts[]
   reset(): void
 }
 
 interface Known {
   readonly met: NewStream
+  readonly service: ServiceTally
   fields: StreamFields
 }
 
@@ -31,10 +35,12 @@ export function createStreams(
   context: ActorContext,
   scanner: Scanner,
   originOf: (id: number) => Origin | undefined,
-  initial: SamplingOptions,
+  initial: Rates,
 ): Streams {
   const known = new Map<number, Known>()
-  let settings = initial
+  const byService = new Map<string, Known[]>()
+  const tally = createTally(context.metrics)
+  let rates = initial
   function describe(met: NewStream): StreamFields {
     const origin = originOf(met.contextId)
     const { trusted = {}, fallback, labels } = origin ?? {}
@@ -48,33 +54,49 @@ export function createStreams(
       ...(labels === undefined ? {} : { labels }),
     }
   }
-  const rate = ({ met, fields }: Known): number =>
-    rateOf(settings, { service: fields.service_name, level: met.level, logType: met.logType })
+  function set(stream: Known): void {
+    scanner.setRate(stream.met.id, rates.of(keyOf(stream)).rate)
+  }
+  function count(): void {
+    scanner.takeCounts((counts) => {
+      const { id, seen, kept } = counts
+      const { met, fields, service } = known.get(id) as Known
+      if (kept > 0) context.metrics.add('records_kept_total', kept, { level: fields.log_level })
+      if (kept < seen) context.metrics.add('records_dropped_total', seen - kept, { reason: 'sampled' })
+      tally.add(service, met.level, met.logType, counts)
+      countUnknown(met, fields, kept)
+    })
+  }
   return {
     meet(met) {
-      const stream = { met, fields: describe(met) }
+      const fields = describe(met)
+      const service = tally.of({ namespace: fields.namespace, service: fields.service_name })
+      const stream = { met, fields, service }
       known.set(met.id, stream)
-      return rate(stream)
+      const siblings = byService.get(service.key)
+      if (siblings === undefined) byService.set(service.key, [stream])
+      else siblings.push(stream)
+      return rates.of(keyOf(stream)).rate
     },
     fields: (ids) => ids.map((id) => (known.get(id) as Known).fields),
     refresh(origin) {
       for (const stream of known.values())
         if (stream.met.contextId === origin.id) stream.fields = describe(stream.met)
     },
-    settings(next) {
-      settings = next
-      for (const [id, stream] of known) scanner.setRate(id, rate(stream))
+    apply(next, services) {
+      rates = next
+      if (services === undefined) for (const stream of known.values()) set(stream)
+      else for (const key of services) for (const stream of byService.get(key) ?? []) set(stream)
     },
-    count() {
-      scanner.takeCounts(({ id, seen, kept }) => {
-        const { met, fields } = known.get(id) as Known
-        if (kept > 0) context.metrics.add('records_kept_total', kept, { level: fields.log_level })
-        if (kept < seen) context.metrics.add('records_dropped_total', seen - kept, { reason: 'sampled' })
-        countUnknown(met, fields, kept)
-      })
+    count,
+    take() {
+      count()
+      return tally.take(() => ({ statusErrors: 0, latency: [] }))
     },
     reset() {
       known.clear()
+      byService.clear()
+      tally.reset()
       scanner.reset()
     },
   }
@@ -86,5 +108,17 @@ export function createStreams(
       context.metrics.add('records_unknown_field_total', kept, { field: 'service_name' })
     if (fields.namespace === 'unknown')
       context.metrics.add('records_unknown_field_total', kept, { field: 'namespace' })
+  }
+}
+
+function keyOf({ met: { level, logType }, fields }: Known): StreamKey {
+  const { service_name: service, namespace, pod_name: pod, pod_uid } = fields
+  return {
+    service,
+    namespace,
+    level,
+    logType,
+    ...(pod === undefined ? {} : { pod }),
+    ...(pod_uid === undefined ? {} : { pod_uid }),
   }
 }

@@ -26,15 +26,16 @@ export interface Services<T> {
 
 /** What a service's line of the published decisions takes beside its name. */
 const LINE_BYTES = 64
+const SHARED: ServiceName = { namespace: '', service: '' }
 
 /** `bytesMax` bounds the text that lists all of them. */
 export function createServices<T>(
-  make: () => T,
+  make: (name: ServiceName) => T,
   initialMax: number,
   bytesMax: number,
 ): Services<T> {
   const entries = new Map<string, Tracked<T>>()
-  const shared: Tracked<T> = { namespace: '', service: '', key: '', state: make(), seenMs: -1 }
+  const shared: Tracked<T> = { namespace: '', service: '', key: '', state: make(SHARED), seenMs: -1 }
   let max = initialMax
   let bytes = 0
   const full = (): boolean => entries.size >= max || bytes >= bytesMax
@@ -55,7 +56,7 @@ export function createServices<T>(
       }
       bytes += needed
       const { namespace, service } = name
-      const fresh: Tracked<T> = { namespace, service, key, state: make(), seenMs: nowMs }
+      const fresh: Tracked<T> = { namespace, service, key, state: make(name), seenMs: nowMs }
       entries.set(key, fresh)
       return fresh
     },

@@ -3,8 +3,8 @@ import { createSketch, fromPairs, type Sketch } from '../../protocol/sampling/sk
 import type { ServiceCounts, WindowFigures } from '../../protocol/traffic.js'
 
 export interface Window {
-  /** One more step; undefined: nothing was seen in it. */
-  add(counts: ServiceCounts | undefined): void
+  /** One more step with what was counted in it. */
+  add(counts: readonly ServiceCounts[]): void
   figures(recordsMin: number): WindowFigures
 }
 
@@ -37,23 +37,27 @@ export function createWindow(steps: number): Window {
   }
   return {
     add(counts) {
-      enter(counts === undefined ? NOTHING : stepOf(counts))
+      enter(counts.length === 0 ? NOTHING : stepOf(counts))
       while (ring.length > steps) leave(ring.shift())
     },
     figures(recordsMin) {
       const known = latency !== undefined && latency.count() >= recordsMin ? latency : undefined
       return {
-        ...(seen >= recordsMin ? { error_rate: errors / seen } : {}),
-        ...quantile(known, 'p50_latency', 0.5),
-        ...quantile(known, 'p90_latency', 0.9),
-        ...quantile(known, 'p99_latency', 0.99),
+        ...(seen >= recordsMin ? { errorRate: errors / seen } : {}),
+        ...quantile(known, 'p50Ms', 0.5),
+        ...quantile(known, 'p90Ms', 0.9),
+        ...quantile(known, 'p99Ms', 0.99),
       }
     },
   }
 }
 
-function stepOf({ seen, errors, latency = [] }: ServiceCounts): Step {
-  return { seen, errors, latency: latency.length === 0 ? undefined : fromPairs(latency) }
+function stepOf(counts: readonly ServiceCounts[]): Step {
+  const sum = (key: 'seen' | 'errors') => counts.reduce((total, at) => total + at[key], 0)
+  const sketches = counts.flatMap(({ latency = [] }) => (latency.length === 0 ? [] : [fromPairs(latency)]))
+  const [latency, ...others] = sketches
+  for (const other of others) latency?.merge(other)
+  return { seen: sum('seen'), errors: sum('errors'), latency }
 }
 
 function quantile(sketch: Sketch | undefined, name: keyof WindowFigures, q: number): WindowFigures {
