@@ -71,9 +71,9 @@ export interface SamplingStatus {
   readonly boosts: readonly Boost[]
 }
 
-/** One text for a service: names hold no line feed that JSON would not escape, but any other byte. */
+/** One text for a service. Names may hold any character, so the first one's length tells where it ends. */
 export function serviceKey({ namespace, service }: ServiceName): string {
-  return `${namespace}\n${service}`
+  return `${namespace.length} ${namespace}/${service}`
 }
 
 export function boostMatches(

@@ -1,9 +1,11 @@
 // What share of a stream's records is kept, and why: boosts, then rules, then the tiers with the live traffic of its service.
 import type { SamplingOptions } from '../../protocol/config/sampling.js'
 import { LEVELS, LOG_TYPES } from '../../protocol/levels.js'
+import type { DecideInput } from '../../protocol/sampling/rules.js'
 import { type Boost, boostMatches, serviceKey } from '../../protocol/traffic.js'
 import { type Decisions, NO_DECISIONS, type ServiceDecision } from '../traffic/decisions.js'
 import { infoRate } from '../traffic/estimate.js'
+import { createRuleBook, heldFrom } from '../traffic/rule-book.js'
 
 export interface StreamKey {
   readonly service: string
@@ -31,17 +33,26 @@ export interface Verdict {
   /** 0 to 1 */
   readonly rate: number
   readonly why: Reason
+  /** Rates by status code, NaN where the stream's rate holds; for records that have one. Equal tables are the same object. */
+  readonly status?: Float32Array
 }
 
 export interface Rates {
   of(stream: StreamKey): Verdict
+  /** What decides about one record of a stream, with its status code where it has one. */
+  explain(stream: StreamKey, status: number | undefined): Verdict
+  /** Some rule asks for status codes. */
+  readonly usesStatus: boolean
   /** Decisions of the traffic; returns the keys of services whose rates may differ now, undefined: of all. */
   decided(decisions: Decisions): readonly string[] | undefined
 }
 
+const HELD_TEXTS_MAX = 1024
+
 /** `boosts` are those in force now: their ends are for the caller to heed. */
 export function createRates(settings: SamplingOptions, boosts: readonly Boost[] = []): Rates {
   const debugServices = new Set(settings.debug_services)
+  const book = createRuleBook(settings)
   let decisions = NO_DECISIONS
   const decisionOf = (key: string): ServiceDecision | undefined => decisions.services.get(key) ?? decisions.shared
   function info(stream: StreamKey): Verdict {
@@ -73,12 +84,42 @@ export function createRates(settings: SamplingOptions, boosts: readonly Boost[] 
     const named = debugServices.has(service) || debugServices.has(`${namespace}/${service}`)
     return named ? { rate: 1, why: 'debug_service' } : undefined
   }
+  function aboveRules(stream: StreamKey): Verdict | undefined {
+    // Audit records are evidence: nothing samples them away.
+    if (LOG_TYPES[stream.logType] === 'audit') return { rate: 1, why: 'audit' }
+    if (boosts.some(({ match }) => boostMatches(match, stream))) return { rate: 1, why: 'boost' }
+    return undefined
+  }
+  function inputOf(stream: StreamKey, baseRate: number): DecideInput {
+    // Right after a reload the decisions may still be those of other rules.
+    const text = decisions.rules === book.key ? decisionOf(serviceKey(stream))?.held : undefined
+    const { service, namespace, level, logType } = stream
+    return { service, namespace, level, logType, baseRate, window: undefined, held: heldOf(text ?? '') }
+  }
+  // Most services hold the same.
+  const heldTexts = new Map<string, DecideInput['held']>()
+  function heldOf(text: string): DecideInput['held'] {
+    if (heldTexts.size >= HELD_TEXTS_MAX) heldTexts.clear()
+    if (!heldTexts.has(text)) heldTexts.set(text, heldFrom(text))
+    return heldTexts.get(text)
+  }
   return {
+    usesStatus: book.set.usesStatus,
     of(stream) {
-      // Audit records are evidence: nothing samples them away.
-      if (LOG_TYPES[stream.logType] === 'audit') return { rate: 1, why: 'audit' }
-      if (boosts.some(({ match }) => boostMatches(match, stream))) return { rate: 1, why: 'boost' }
-      return base(stream)
+      const above = aboveRules(stream)
+      if (above !== undefined) return above
+      const tier = base(stream)
+      if (book.set.rules.length === 0) return tier
+      const { rate = tier.rate, rule, status } = book.set.decide(inputOf(stream, tier.rate))
+      const why = rule === undefined ? tier.why : (`rule:${rule}` as const)
+      return status === undefined ? { rate, why } : { rate, why, status }
+    },
+    explain(stream, status) {
+      const above = aboveRules(stream)
+      if (above !== undefined) return above
+      const tier = base(stream)
+      const found = book.set.explain(inputOf(stream, tier.rate), status)
+      return found === undefined ? tier : { rate: found.rate, why: `rule:${found.rule.name}` }
     },
     decided(next) {
       const before = decisions

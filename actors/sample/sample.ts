@@ -1,11 +1,11 @@
 // sample: decides which records are kept, emits them into the open frame, seals frames, and opens or closes the flow of the sources.
 import type { RecordsOptions } from '../../protocol/config/node.js'
-import type { SamplingOptions } from '../../protocol/config/sampling.js'
 import type { BatchMessage } from '../../protocol/messages.js'
 import type { Actor, ActorContext } from '../../runtime/actor.js'
 import { WORD } from '../../kernel/table.js'
 import { ingestMemory } from '../ingest-memory.js'
 import { createOriginPositions } from './origins.js'
+import { createLiveRates } from './live-rates.js'
 import { createSealer } from './sealer.js'
 import { createStreams } from './streams.js'
 
@@ -17,6 +17,8 @@ export interface SampleOptions {
 
 const TICK_MS = 20
 const COUNT_EVERY_MS = 500
+/** What the services had is told to the actor `traffic` this often. */
+const STEP_MS = 1000
 /** Reading stops below this many free slots: what a slab grows into must fit the rest. */
 const SLOTS_RESERVE = 4
 /** Frames that only carry positions are sealed this often. */
@@ -25,31 +27,19 @@ const POSITIONS_AGE_MS = 1000
 export function sample(context: ActorContext, options: SampleOptions): Actor {
   const { scanner, codec, frameBytesMax } = ingestMemory(context, options.records)
   const origins = createOriginPositions()
-  let liveVersion = context.live.version()
-  const streams = createStreams(context, scanner, origins.get, readSettings())
+  const streams = createStreams(context, scanner, origins.get)
+  const live = createLiveRates(context, scanner, streams)
   const sealer = createSealer(context, scanner, codec, frameBytesMax, streams, origins)
   let openedAtMs = 0
   let dirtyAtMs = 0
   let countedAtMs = 0
+  let steppedAtMs = context.clock.monotonic()
   let flowing = true
   let ended = false
   let cancelTick = (): void => undefined
 
-  /** What is published has passed the schema in the main thread; the schema's library alone would add a tenth to this thread's start. */
-  function readSettings(): SamplingOptions {
-    return JSON.parse(context.live.read()) as SamplingOptions
-  }
-
-  /** New settings take effect with the first batch after they were published: one atomic load a batch. */
-  function applySettings(): void {
-    const version = context.live.version()
-    if (version === liveVersion) return
-    liveVersion = version
-    streams.settings(readSettings())
-  }
-
   function onBatch(batch: BatchMessage): void {
-    applySettings()
+    live.apply()
     const { origin, from, to, carry } = batch
     if (batch.identity !== undefined) origins.identified(origin, batch.identity)
     if (from < to) take(batch)
@@ -102,7 +92,7 @@ export function sample(context: ActorContext, options: SampleOptions): Actor {
 
   function tick(): void {
     const now = context.clock.monotonic()
-    applySettings()
+    live.apply()
     const recordsDue = scanner.frameCount() > 0 && now - openedAtMs >= options.records.batch_age_max
     const positionsDue = dirtyAtMs > 0 && now - dirtyAtMs >= POSITIONS_AGE_MS
     // Never wait for a slot in a timer: the frame can grow on until one is free.
@@ -111,7 +101,14 @@ export function sample(context: ActorContext, options: SampleOptions): Actor {
       countedAtMs = now
       streams.count()
     }
+    if (now - steppedAtMs >= STEP_MS) step(now)
     setFlow()
+  }
+
+  function step(now: number): void {
+    const elapsedMs = now - steppedAtMs
+    steppedAtMs = now
+    context.send('traffic', { type: 'traffic', epoch: context.epoch, elapsedMs, services: streams.take() })
   }
 
   function durable(tokens: readonly number[]): void {
@@ -123,9 +120,11 @@ export function sample(context: ActorContext, options: SampleOptions): Actor {
     start() {
       context.send('journal', { type: 'ingest_started', epoch: context.epoch })
       cancelTick = context.clock.every(TICK_MS, tick)
+      live.start()
     },
     stop() {
       cancelTick()
+      live.stop()
       streams.count()
       if (!ended) finish()
     },

@@ -7,6 +7,7 @@ import type { Origin } from '../../protocol/messages.js'
 import type { ServiceCounts } from '../../protocol/traffic.js'
 import type { ActorContext } from '../../runtime/actor.js'
 import type { Rates, StreamKey } from './rates.js'
+import { createStatusTables } from './status-tables.js'
 import { createTally, type ServiceTally } from './tally.js'
 
 export interface Streams {
@@ -16,7 +17,7 @@ export interface Streams {
   fields(ids: readonly number[]): StreamFields[]
   /** An origin's labels changed: the fields of its streams follow. */
   refresh(origin: Origin): void
-  /** New rates for every known stream, or for those of the services with these keys. */
+  /** New rates for every known stream, or for those of the services with these keys; before the first batch. */
   apply(rates: Rates, services?: readonly string[]): void
   /** Moves the scanner's counts into the metrics and the tally of services. */
   count(): void
@@ -35,12 +36,12 @@ export function createStreams(
   context: ActorContext,
   scanner: Scanner,
   originOf: (id: number) => Origin | undefined,
-  initial: Rates,
 ): Streams {
   const known = new Map<number, Known>()
   const byService = new Map<string, Known[]>()
   const tally = createTally(context.metrics)
-  let rates = initial
+  const tables = createStatusTables(context, scanner)
+  let rates: Rates | undefined
   function describe(met: NewStream): StreamFields {
     const origin = originOf(met.contextId)
     const { trusted = {}, fallback, labels } = origin ?? {}
@@ -54,9 +55,12 @@ export function createStreams(
       ...(labels === undefined ? {} : { labels }),
     }
   }
-  function set(stream: Known): void {
-    scanner.setRate(stream.met.id, rates.of(keyOf(stream)).rate)
+  /** The rate of its records without a status; of the others there may be a table. */
+  function rateOf(stream: Known): number {
+    const { rate, status } = (rates as Rates).of(keyOf(stream))
+    return tables.set(stream.met.id, rate, status)
   }
+  const set = (stream: Known): void => scanner.setRate(stream.met.id, rateOf(stream))
   function count(): void {
     scanner.takeCounts((counts) => {
       const { id, seen, kept } = counts
@@ -76,7 +80,7 @@ export function createStreams(
       const siblings = byService.get(service.key)
       if (siblings === undefined) byService.set(service.key, [stream])
       else siblings.push(stream)
-      return rates.of(keyOf(stream)).rate
+      return rateOf(stream)
     },
     fields: (ids) => ids.map((id) => (known.get(id) as Known).fields),
     refresh(origin) {
@@ -96,6 +100,7 @@ export function createStreams(
     reset() {
       known.clear()
       byService.clear()
+      tables.reset()
       tally.reset()
       scanner.reset()
     },

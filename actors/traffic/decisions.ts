@@ -12,7 +12,8 @@ export interface ServiceDecision {
 export interface Decisions {
   /** Names the rules that `held` belongs to; other rules must not use it. */
   readonly rules: string
-  readonly services: ReadonlyMap<string, ServiceDecision>
+  /** By serviceKey. */
+  readonly services: ReadonlyMap<string, ServiceDecision & ServiceName>
   /** Of all services without a decision of their own; undefined: there is room, an unknown service is a new one. */
   readonly shared: ServiceDecision | undefined
   readonly boosts: readonly Boost[]
@@ -54,10 +55,15 @@ export function decodeDecisions(text: string): Decisions {
   const { rules, services, shared, boosts } = JSON.parse(text) as Text
   return {
     rules,
-    services: new Map(services.map((at) => [serviceKey({ namespace: at[0], service: at[1] }), decision(at)])),
+    services: new Map(services.map(named)),
     shared: shared === undefined ? undefined : decision(shared),
     boosts,
   }
+}
+
+function named(line: Line): [string, ServiceDecision & ServiceName] {
+  const [namespace, service] = line
+  return [serviceKey({ namespace, service }), { namespace, service, ...decision(line) }]
 }
 
 function decision([, , infoPerSecond, held = '']: Line): ServiceDecision {

@@ -104,9 +104,8 @@ export function traffic(context: ActorContext, options: TrafficOptions): Actor {
     const before = decodeDecisions(published)
     const nowMs = clock.monotonic()
     const held = (text: string): string => (before.rules === shape.book.key ? text : '')
-    for (const [key, decision] of before.services) {
-      const [namespace = '', service = ''] = key.split('\n')
-      const entry = services.of({ namespace, service }, nowMs)
+    for (const decision of before.services.values()) {
+      const entry = services.of(decision, nowMs)
       if (entry !== services.shared) entry.state.seed({ ...decision, held: held(decision.held) }, nowMs)
     }
     if (before.shared !== undefined) {

@@ -1,0 +1,94 @@
+// Keeps the streams' rates up to what is published: new settings, what the traffic makes of them, boosts that begin and end.
+import type { Scanner } from '../../kernel/scanner.js'
+import type { SamplingOptions } from '../../protocol/config/sampling.js'
+import type { Boost } from '../../protocol/traffic.js'
+import type { ActorContext } from '../../runtime/actor.js'
+import { type Decisions, decodeDecisions } from '../traffic/decisions.js'
+import { createRates } from './rates.js'
+import type { Streams } from './streams.js'
+
+export interface LiveRates {
+  /** Before each batch, and now and then: two atomic loads when nothing is new. */
+  apply(): void
+  /** From now on also as soon as something is published, batch or no batch. */
+  start(): void
+  stop(): void
+}
+
+export function createLiveRates(context: ActorContext, scanner: Scanner, streams: Streams): LiveRates {
+  const { live, clock } = context
+  let settingsVersion = live.version()
+  let decisionsVersion = live.decisions.version()
+  let settings = readSettings()
+  let decisions = decodeDecisions(live.decisions.read())
+  let boosts = inForce()
+  let boostEndsMs = endOf(boosts)
+  let rates = makeRates()
+  let ends: (() => void)[] = []
+  streams.apply(rates)
+  live.applied(settingsVersion)
+
+  /** What is published has passed the schema in the main thread; the schema's library alone would add a tenth to this thread's start. */
+  function readSettings(): SamplingOptions {
+    return JSON.parse(live.read()) as SamplingOptions
+  }
+
+  function inForce(): readonly Boost[] {
+    const nowMs = clock.now()
+    return decisions.boosts.filter(({ untilMs }) => untilMs > nowMs)
+  }
+
+  function makeRates(): ReturnType<typeof createRates> {
+    const made = createRates(settings, boosts)
+    made.decided(decisions)
+    return made
+  }
+
+  function renew(): void {
+    boosts = inForce()
+    boostEndsMs = endOf(boosts)
+    rates = makeRates()
+    streams.apply(rates)
+  }
+
+  function applySettings(): void {
+    const version = live.version()
+    if (version === settingsVersion) return
+    settingsVersion = version
+    settings = readSettings()
+    renew()
+    live.applied(version)
+  }
+
+  function applyDecisions(): void {
+    const version = live.decisions.version()
+    const ended = boostEndsMs <= clock.now()
+    if (version === decisionsVersion && !ended) return
+    decisionsVersion = version
+    const before = decisions
+    decisions = decodeDecisions(live.decisions.read())
+    if (ended || !sameBoosts(before, decisions)) return renew()
+    streams.apply(rates, rates.decided(decisions))
+  }
+
+  function apply(): void {
+    applySettings()
+    applyDecisions()
+  }
+
+  return {
+    apply,
+    start: () => void (ends = [live.onChange(apply), live.decisions.onChange(apply)]),
+    stop() {
+      for (const end of ends) end()
+    },
+  }
+}
+
+function endOf(boosts: readonly Boost[]): number {
+  return Math.min(...boosts.map(({ untilMs }) => untilMs))
+}
+
+function sameBoosts(before: Decisions, after: Decisions): boolean {
+  return JSON.stringify(before.boosts) === JSON.stringify(after.boosts)
+}
