@@ -25,6 +25,7 @@ export function planNode(config: Config, cores: number = cpus().length): NodePla
     'enrich',
     'sample',
     'journal',
+    'traffic',
     ...backends.map(([name]) => `writer.${name}`),
   ]
   const groups = placeActors(names, config.runtime.placement, cores)
@@ -53,6 +54,7 @@ export function planNode(config: Config, cores: number = cpus().length): NodePla
       kind: 'journal',
       options: { journal: config.journal, writers: backends.map(([name]) => name) },
     },
+    { name: 'traffic', kind: 'traffic', options: { control: names.includes('control') } },
     ...backends.map(([name, options]) => ({
       name: `writer.${name}`,
       kind: 'writer',

@@ -47,5 +47,6 @@ export const registry: Registry = {
   enrich: async () => (await import('./enrich.js')).enrich,
   sample: async () => (await import('./sample/sample.js')).sample,
   journal: async () => (await import('./journal.js')).journal,
+  traffic: async () => (await import('./traffic/traffic.js')).traffic,
   writer: async () => (await import('./writers/actor.js')).writerActor,
 }

@@ -2,7 +2,13 @@
 import type { NodePlan } from '../actors/plan.js'
 import type { Config } from '../protocol/config/schema.js'
 import type { StatusMessage } from '../protocol/messages.js'
-import type { ActorStatus, BackendStatus, BreakerState, NodeStatus } from '../protocol/status.js'
+import type {
+  ActorStatus,
+  BackendStatus,
+  BreakerState,
+  NodeSampling,
+  NodeStatus,
+} from '../protocol/status.js'
 import type { MetricsMerge } from '../runtime/metrics-merge.js'
 import type { GroupStatus } from '../runtime/supervisor.js'
 import { readVersion } from '../runtime/version.js'
@@ -12,6 +18,7 @@ export interface StatusSource {
   readonly plan: NodePlan
   readonly merge: MetricsMerge
   groups(): Record<string, GroupStatus>
+  sampling(): NodeSampling
 }
 
 export interface StatusReader {
@@ -21,7 +28,7 @@ export interface StatusReader {
   read(): NodeStatus
 }
 
-export function createStatus({ config, plan, merge, groups }: StatusSource): StatusReader {
+export function createStatus({ config, plan, merge, groups, sampling }: StatusSource): StatusReader {
   const startedMs = performance.now()
   const version = readVersion()
   const said = new Map<string, StatusMessage>()
@@ -82,6 +89,7 @@ export function createStatus({ config, plan, merge, groups }: StatusSource): Sta
       backends: Object.fromEntries(
         Object.keys(config.backends).map((name) => [name, backendStatus(merge, name)]),
       ),
+      sampling: sampling(),
       journal: {
         bytes: merge.value('journal_bytes'),
         segments: merge.value('journal_segments'),

@@ -9,9 +9,11 @@ import type { NodeStatus } from '../protocol/status.js'
 import { systemClock } from '../runtime/clock.js'
 import { startHttp } from '../runtime/http/server.js'
 import { createLiveMemory, openLiveSettings } from '../runtime/live-settings.js'
+import { createMetrics } from '../runtime/metrics.js'
 import { createMetricsMerge } from '../runtime/metrics-merge.js'
 import { createArena } from '../runtime/slots.js'
 import { createSupervisor } from '../runtime/supervisor.js'
+import { createLiveSampling, type LiveSampling } from './live-sampling.js'
 import { createStatus } from './node-status.js'
 
 export interface NodeOptions {
@@ -34,8 +36,7 @@ export interface RunningNode {
   readonly httpAddress: string
   /** Resolves when all input has ended (`run --once`, standard input) and is delivered; rejects when the node gave up. */
   readonly finished: Promise<void>
-  /** Publishes a new sampling section to every hot path. */
-  applySampling(sampling: Config['sampling']): void
+  readonly sampling: Pick<LiveSampling, 'reload' | 'boost' | 'status'>
   /** Drains within runtime.shutdown, then ends all threads. What is not delivered is in the journal. */
   stop(): Promise<void>
   /** Ends a group's thread as a crash would. */
@@ -63,7 +64,21 @@ export async function startNode({ config, once, log, stopAsked }: NodeOptions): 
   let giveUp: (error: Error) => void = () => undefined
   const gaveUp = new Promise<never>((_, reject) => (giveUp = reject))
   gaveUp.catch(() => undefined)
-  const status = createStatus({ config, plan, merge, groups: () => supervisor.groups() })
+  const metrics = createMetrics()
+  const sampling = createLiveSampling({
+    live: openLiveSettings(live),
+    metrics,
+    log,
+    send: (to, message) => supervisor.send(to, message),
+    nowMs: systemClock.now,
+  })
+  const status = createStatus({
+    config,
+    plan,
+    merge,
+    groups: () => supervisor.groups(),
+    sampling: sampling.status,
+  })
   const supervisor = createSupervisor({
     groups: plan.groups,
     actors: plan.actors,
@@ -92,15 +107,21 @@ export async function startNode({ config, once, log, stopAsked }: NodeOptions): 
   })
   function onMessage(from: string, message: Message): void {
     if (message.type === 'status') status.update(message)
+    else if (message.type === 'sampling_status') sampling.told(message)
     else if (message.type === 'tapped') taps.get(message.id)?.onLines(message.ndjson)
     else if (message.type === 'idle' && message.actor === 'journal' && message.idle) journalIdle()
     else if (message.type !== 'idle') log.warn({ from, type: message.type }, 'unexpected message')
+  }
+  /** The main thread counts too. */
+  async function metricsText(): Promise<string> {
+    merge.update('main', await metrics.snapshot())
+    return merge.text()
   }
   let tapId = 0
   const http = await startHttp({
     listen: config.http.listen,
     health: status.read,
-    metrics: () => merge.text(),
+    metrics: metricsText,
     tap(filter, limitPerSecond, onLines, signal) {
       const id = ++tapId
       const message = { type: 'tap', id, filter, limitPerSecond } as const
@@ -122,10 +143,10 @@ export async function startNode({ config, once, log, stopAsked }: NodeOptions): 
   }
   return {
     status: status.read,
-    metrics: () => merge.text(),
+    metrics: metricsText,
     httpAddress: http.address,
     finished: Promise.race([idle, gaveUp]),
-    applySampling: (sampling) => openLiveSettings(live).publish(JSON.stringify(sampling)),
+    sampling,
     kill: supervisor.kill,
     async stop() {
       status.stopping()

@@ -34,7 +34,7 @@ export function runCommand(): Command {
       const lettersBefore = flags.once === true ? await countLetters(config.node.data_dir) : 0
       const node = await startNode({ config, once: flags.once === true, log, stopAsked: signals.stopAsked })
       log.info({ node: config.node.id, http: node.httpAddress, data_dir: config.node.data_dir }, 'running')
-      signals.onReload(() => reloadSampling(flags.config, node, log))
+      signals.onReload(() => void reloadSampling(flags.config, node, log))
       try {
         await Promise.race([node.finished, signals.stopAsked])
       } finally {
@@ -70,17 +70,16 @@ function tellUnread({ actors }: NodeStatus, log: Logger): boolean {
   return faults.length > 0
 }
 
-/** A bad file changes nothing: the last good settings stay. */
-function reloadSampling(file: string, node: RunningNode, log: Logger): void {
+/** A bad file changes nothing: the last good settings stay. The reasons of a bad section are logged where it is refused. */
+async function reloadSampling(file: string, node: RunningNode, log: Logger): Promise<void> {
   try {
     const { config, warnings } = loadConfig(file)
     for (const warning of warnings) log.warn(warning)
-    node.applySampling(config.sampling)
+    await node.sampling.reload(config.sampling)
     log.info('sampling settings applied; other sections take effect at the next start')
   } catch (error) {
-    log.error(
-      { reason: error instanceof Error ? error.message : String(error) },
-      'reload refused, nothing changed',
-    )
+    const reason = error instanceof Error ? error.message : String(error)
+    if (error instanceof MillraceError && error.code === 'sampling.late') log.warn(reason)
+    else log.error({ reason }, 'reload refused, nothing changed')
   }
 }

@@ -1,5 +1,7 @@
 // What a node says of itself as JSON: the answer of /status, and what `top` and `demo` draw.
 
+import type { Boost, ServiceStatus } from './traffic.js'
+
 /** `at` of a breaker: closed = requests pass, open = nothing is sent, half_open = probes only. */
 export type BreakerState = 'closed' | 'open' | 'half_open'
 
@@ -25,7 +27,24 @@ export interface NodeStatus {
   readonly cpu: { readonly userUs: number; readonly systemUs: number }
   readonly counters: NodeCounters
   readonly backends: Readonly<Record<string, BackendStatus>>
+  readonly sampling?: NodeSampling
   readonly journal: { readonly bytes: number; readonly segments: number; readonly tailSeq: number }
+}
+
+/** How records are sampled now. */
+export interface NodeSampling {
+  /** Version of the settings in force. */
+  readonly revision: number
+  /** New settings taken since the node's start. */
+  readonly reloads: number
+  /** The last section that was refused, and why. */
+  readonly refused?: { readonly atMs: number; readonly reason: string }
+  /** Services whose traffic is followed; `overflow`: there are more, which share one rate. */
+  readonly tracked: number
+  readonly overflow: boolean
+  /** The busiest ones. */
+  readonly services: readonly ServiceStatus[]
+  readonly boosts: readonly Boost[]
 }
 
 export interface ActorStatus {

@@ -78,7 +78,12 @@ export function serviceKey({ namespace, service }: ServiceName): string {
 
 export function boostMatches(
   match: BoostMatch,
-  of: { readonly namespace: string; readonly service: string; readonly pod?: string; readonly pod_uid?: string },
+  of: {
+    readonly namespace: string
+    readonly service: string
+    readonly pod?: string
+    readonly pod_uid?: string
+  },
 ): boolean {
   const { namespace = of.namespace, service = of.service, pod = of.pod, pod_uid = of.pod_uid } = match
   return namespace === of.namespace && service === of.service && pod === of.pod && pod_uid === of.pod_uid

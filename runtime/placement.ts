@@ -8,6 +8,8 @@ export interface GroupPlan {
 
 /** The actors that share the scanner's memory and therefore a thread. */
 const SCANNER_ACTORS = ['parse', 'enrich', 'sample']
+/** Small actors that a placement need not name: they join the group of another. */
+const JOINS: Readonly<Record<string, string>> = { traffic: 'journal' }
 
 /** Resolves `placement` (or the default for `cores`) over the actors' names. Throws `config.placement`. */
 export function placeActors(
@@ -26,6 +28,12 @@ export function placeActors(
     }
     return { group, actors: members }
   })
+  for (const [actor, other] of Object.entries(JOINS)) {
+    const group = placed.get(other)
+    if (group === undefined || !actors.includes(actor) || placed.has(actor)) continue
+    placed.set(actor, group)
+    plans.find((plan) => plan.group === group)?.actors.push(actor)
+  }
   const missing = actors.filter((actor) => !placed.has(actor))
   if (missing.length > 0)
     fail(`no group holds ${missing.join(', ')}; add it to a group, patterns such as writer.* help`)
@@ -44,7 +52,16 @@ function defaultPlacement(actors: readonly string[], cores: number): Record<stri
   const ingest = { ingest: ['source.*', 'parse', 'enrich', 'sample'], journal: ['journal'] }
   if (cores < 4) return { ...ingest, writers: ['writer.*'] }
   const writers = actors.filter((actor) => actor.startsWith('writer.'))
-  return { ...ingest, ...Object.fromEntries(writers.map((actor) => [actor, [actor]])) }
+  return {
+    ...ingest,
+    ...own(actors, ['traffic']),
+    ...Object.fromEntries(writers.map((actor) => [actor, [actor]])),
+  }
+}
+
+/** A group for each of these that is planned. */
+function own(actors: readonly string[], names: readonly string[]): Record<string, string[]> {
+  return Object.fromEntries(names.filter((name) => actors.includes(name)).map((name) => [name, [name]]))
 }
 
 function matching(actors: readonly string[], pattern: string, group: string): string[] {

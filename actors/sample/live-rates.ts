@@ -1,4 +1,5 @@
 // Keeps the streams' rates up to what is published: new settings, what the traffic makes of them, boosts that begin and end.
+import type { FieldNames } from '../../kernel/fields.js'
 import type { Scanner } from '../../kernel/scanner.js'
 import type { SamplingOptions } from '../../protocol/config/sampling.js'
 import type { Boost } from '../../protocol/traffic.js'
@@ -26,6 +27,7 @@ export function createLiveRates(context: ActorContext, scanner: Scanner, streams
   let rates = makeRates()
   let ends: (() => void)[] = []
   streams.apply(rates)
+  scanner.setFields(fieldsOf(settings))
   live.applied(settingsVersion)
 
   /** What is published has passed the schema in the main thread; the schema's library alone would add a tenth to this thread's start. */
@@ -56,6 +58,7 @@ export function createLiveRates(context: ActorContext, scanner: Scanner, streams
     if (version === settingsVersion) return
     settingsVersion = version
     settings = readSettings()
+    scanner.setFields(fieldsOf(settings))
     renew()
     live.applied(version)
   }
@@ -83,6 +86,10 @@ export function createLiveRates(context: ActorContext, scanner: Scanner, streams
       for (const end of ends) end()
     },
   }
+}
+
+function fieldsOf({ fields: { status, latency } }: SamplingOptions): FieldNames {
+  return { status, latency: Object.entries(latency).map(([path, unit]) => ({ path, unit })) }
 }
 
 function endOf(boosts: readonly Boost[]): number {

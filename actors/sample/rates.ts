@@ -54,7 +54,8 @@ export function createRates(settings: SamplingOptions, boosts: readonly Boost[] 
   const debugServices = new Set(settings.debug_services)
   const book = createRuleBook(settings)
   let decisions = NO_DECISIONS
-  const decisionOf = (key: string): ServiceDecision | undefined => decisions.services.get(key) ?? decisions.shared
+  const decisionOf = (key: string): ServiceDecision | undefined =>
+    decisions.services.get(key) ?? decisions.shared
   function info(stream: StreamKey): Verdict {
     const fixed = settings.tiers.info ?? fixedRate(settings.info.services, stream)
     if (fixed !== undefined) return { rate: fixed, why: 'info_fixed' }
@@ -142,11 +143,14 @@ function fixedRate(
 function changedServices(before: Decisions, after: Decisions): readonly string[] | undefined {
   if (before.rules !== after.rules || !same(before.shared, after.shared)) return undefined
   const changed: string[] = []
-  for (const [key, decision] of after.services) if (!same(before.services.get(key), decision)) changed.push(key)
+  for (const [key, decision] of after.services)
+    if (!same(before.services.get(key), decision)) changed.push(key)
   for (const key of before.services.keys()) if (!after.services.has(key)) changed.push(key)
   return changed
 }
 
 function same(a: ServiceDecision | undefined, b: ServiceDecision | undefined): boolean {
-  return a?.infoPerSecond === b?.infoPerSecond && a?.held === b?.held && (a === undefined) === (b === undefined)
+  return (
+    a?.infoPerSecond === b?.infoPerSecond && a?.held === b?.held && (a === undefined) === (b === undefined)
+  )
 }

@@ -141,7 +141,6 @@ export function sample(context: ActorContext, options: SampleOptions): Actor {
       },
       reset_streams() {
         seal()
-        streams.count()
         streams.reset()
       },
       committed({ frames, epoch }) {

@@ -21,7 +21,7 @@ export interface Streams {
   apply(rates: Rates, services?: readonly string[]): void
   /** Moves the scanner's counts into the metrics and the tally of services. */
   count(): void
-  /** Counts, and takes what the services have had since the last take. */
+  /** Counts, and takes what the services have had since the last take; after a reset a service may be in it twice. */
   take(): ServiceCounts[]
   reset(): void
 }
@@ -42,6 +42,8 @@ export function createStreams(
   const tally = createTally(context.metrics)
   const tables = createStatusTables(context, scanner)
   let rates: Rates | undefined
+  /** Taken at a reset, for the next take. */
+  let carried: ServiceCounts[] = []
   function describe(met: NewStream): StreamFields {
     const origin = originOf(met.contextId)
     const { trusted = {}, fallback, labels } = origin ?? {}
@@ -71,12 +73,19 @@ export function createStreams(
       countUnknown(met, fields, kept)
     })
   }
+  function takeTally(): ServiceCounts[] {
+    count()
+    // What services without a slot of their own have shared there says nothing of any of them.
+    scanner.takeWindow(0)
+    return tally.take((slot) => scanner.takeWindow(slot))
+  }
   return {
     meet(met) {
       const fields = describe(met)
       const service = tally.of({ namespace: fields.namespace, service: fields.service_name })
       const stream = { met, fields, service }
       known.set(met.id, stream)
+      scanner.setService(met.id, service.slot)
       const siblings = byService.get(service.key)
       if (siblings === undefined) byService.set(service.key, [stream])
       else siblings.push(stream)
@@ -94,10 +103,12 @@ export function createStreams(
     },
     count,
     take() {
-      count()
-      return tally.take(() => ({ statusErrors: 0, latency: [] }))
+      const taken = [...carried, ...takeTally()]
+      carried = []
+      return taken
     },
     reset() {
+      carried.push(...takeTally())
       known.clear()
       byService.clear()
       tables.reset()

@@ -1,4 +1,5 @@
 // What the streams of each service have counted: for the actor `traffic` once a second, and as metrics with a bounded number of names.
+import { SERVICE_SLOTS, type ServiceWindow } from '../../kernel/scanner-fields.js'
 import type { StreamCounts } from '../../kernel/scanner-judge.js'
 import { LEVELS, LOG_TYPES } from '../../protocol/levels.js'
 import type { ServiceCounts, ServiceName } from '../../protocol/traffic.js'
@@ -11,24 +12,15 @@ export interface ServiceTally extends ServiceName {
   readonly slot: number
 }
 
-/** What the kernel found in a service's records since it was asked last. */
-export interface SlotWindow {
-  /** Records with a status of 500 or more below level ERROR. */
-  readonly statusErrors: number
-  readonly latency: readonly number[]
-}
-
 export interface Tally {
   of(name: ServiceName): ServiceTally
   add(of: ServiceTally, level: number, logType: number, counts: StreamCounts): void
   /** Everything since the last take, of services with records. */
-  take(windowOf: (slot: number) => SlotWindow): ServiceCounts[]
+  take(windowOf: (slot: number) => ServiceWindow): ServiceCounts[]
   /** Forgets all services: take before. */
   reset(): void
 }
 
-/** Slots of the kernel, the shared slot 0 included. */
-const SLOTS = 1024
 /** Services with metrics of their own, first come; the metrics of all others are named `other`. */
 const NAMED_MAX = 64
 const OTHER: ServiceName = { namespace: 'other', service: 'other' }
@@ -67,7 +59,7 @@ export function createTally(metrics: Metrics): Tally {
       const known = entries.get(key)
       if (known !== undefined) return known
       const { namespace, service } = name
-      const slot = nextSlot < SLOTS ? nextSlot++ : 0
+      const slot = nextSlot < SERVICE_SLOTS ? nextSlot++ : 0
       const counts = { seen: 0, kept: 0, info: 0, errors: 0, byLevel: new Map<number, Counted>() }
       const entry: Entry = { namespace, service, key, slot, labels: labelsOf(name, key), ...counts }
       entries.set(key, entry)
@@ -110,7 +102,7 @@ export function createTally(metrics: Metrics): Tally {
   }
 }
 
-const NO_WINDOW: SlotWindow = { statusErrors: 0, latency: [] }
+const NO_WINDOW: ServiceWindow = { statusErrors: 0, latency: [] }
 
 function tell(metrics: Metrics, { byLevel, labels: { namespace, service } }: Entry): void {
   for (const [at, { seen, kept, seenBytes, keptBytes }] of byLevel) {

@@ -64,7 +64,10 @@ export function createTrafficReport(context: ActorContext): TrafficReport {
   }
 }
 
-function statusOf({ key, namespace, service, state }: Tracked<ServiceState>, { info }: SamplingOptions): ServiceStatus {
+function statusOf(
+  { key, namespace, service, state }: Tracked<ServiceState>,
+  { info }: SamplingOptions,
+): ServiceStatus {
   const { infoPerSecond } = state.decision()
   const { seenPerSecond, keptPerSecond, figures } = state.last()
   return {

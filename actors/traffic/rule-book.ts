@@ -72,7 +72,11 @@ export function heldFrom(text: string): Held | undefined {
   return { observe: () => false, effective: (rule) => rules[rule] ?? [], state: () => [] }
 }
 
-function isActive({ index, prepared }: CompiledRule, held: Held, { namespace, service }: ServiceName): boolean {
+function isActive(
+  { index, prepared }: CompiledRule,
+  held: Held,
+  { namespace, service }: ServiceName,
+): boolean {
   if (prepared.windowComparisons === 0) return false
   return LEVELS.some((_, level) => {
     const stream = prepared.streamTruths({ service, namespace, level, logType: 0 })

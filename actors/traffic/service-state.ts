@@ -16,7 +16,11 @@ export interface ServiceState {
   /** Counts of the step that is being gathered: several services may share this state. */
   gather(counts: ServiceCounts): void
   /** Ends the step. `peersInfo`: info records per second of all other nodes. Returns this node's info records per second. */
-  step(length: { readonly elapsedMs: number; readonly seconds: number }, peersInfo: number, nowMs: number): number
+  step(
+    length: { readonly elapsedMs: number; readonly seconds: number },
+    peersInfo: number,
+    nowMs: number,
+  ): number
   decision(): ServiceDecision
   last(): Traffic
   rules(): readonly string[]

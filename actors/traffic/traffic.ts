@@ -130,7 +130,10 @@ export function traffic(context: ActorContext, options: TrafficOptions): Actor {
       boost({ match, untilMs }) {
         if (boosts.add({ match, untilMs }, clock.now())) return publish()
         metrics.add('sampling_boosts_refused_total', 1)
-        log.warn({ match, untilMs }, 'boost refused: there are too many, it matches nothing, or its end is past')
+        log.warn(
+          { match, untilMs },
+          'boost refused: there are too many, it matches nothing, or its end is past',
+        )
       },
     },
   }

@@ -85,7 +85,10 @@ export const sampling = z
           .describe('Where a record holds its status code; a dot means a key with a dot, else a key within'),
         latency: z
           .record(z.string().min(1), z.enum(['ns', 'us', 'ms', 's']))
-          .refine((fields) => Object.keys(fields).length <= FIELDS_MAX, `expected at most ${FIELDS_MAX} fields`)
+          .refine(
+            (fields) => Object.keys(fields).length <= FIELDS_MAX,
+            `expected at most ${FIELDS_MAX} fields`,
+          )
           .default({ ...LATENCY_FIELDS })
           .describe('Where a record holds its latency, and in which unit'),
       })
@@ -97,7 +100,9 @@ export const sampling = z
           when: z.string().describe('Condition over live metrics'),
           keep: rate().default(1).describe('Rate while it holds'),
           weight: z.number().default(0).describe('Which rule wins where several hold'),
-          for: duration('0s', { max: '24h' }).describe('How long it stays on after the metrics of its condition have changed back'),
+          for: duration('0s', { max: '24h' }).describe(
+            'How long it stays on after the metrics of its condition have changed back',
+          ),
         }),
       )
       .max(RULES_MAX)

@@ -3,6 +3,7 @@ import { statSync } from 'node:fs'
 import { isIP } from 'node:net'
 import type { Config } from '../../protocol/config/schema.js'
 import { MillraceError, systemCode } from '../../protocol/errors.js'
+import { samplingFindings } from './sampling-section.js'
 import { placeActors } from '../placement.js'
 import { formatBytes } from '../../protocol/config/values.js'
 
@@ -24,6 +25,7 @@ export function crossCheck(config: Config): Finding[] {
     ...listenTwice(config),
     ...journalBounds(config),
     ...placement(config),
+    ...samplingFindings(config.sampling),
   ]
 }
 
@@ -142,7 +144,11 @@ function placement(config: Config): Finding[] {
   const sources = Object.keys(config.sources).map((name) => `source.${name}`)
   const writers = Object.keys(config.backends).map((name) => `writer.${name}`)
   try {
-    placeActors([...sources, 'parse', 'enrich', 'sample', 'journal', ...writers], config.runtime.placement, 1)
+    placeActors(
+      [...sources, 'parse', 'enrich', 'sample', 'journal', 'traffic', ...writers],
+      config.runtime.placement,
+      1,
+    )
     return []
   } catch (error) {
     if (!(error instanceof MillraceError)) throw error

@@ -11,6 +11,7 @@ import { maskConflict } from './mask.js'
 import { optionsWithoutEffect } from './no-effect.js'
 import { resolvePaths, setAt } from './paths.js'
 import { problemsError, type Problem } from './problems.js'
+import { withDebugServices } from './sampling-section.js'
 import { isMissing, substitute, type Environment, type Substitution } from './substitute.js'
 import { parseYaml, type YamlText } from './yaml-text.js'
 
@@ -38,7 +39,7 @@ export function parseConfig(text: string, file: string, env: Environment = proce
   const yaml = parseYaml(text)
   if (yaml.problems.length > 0) throw problemsError(file, yaml.problems)
   const substitution = substitute(yaml.document, env)
-  const raw = toPlain(yaml, file)
+  const raw = withDebugServices(toPlain(yaml, file), env)
   if (raw === null) throw emptyFile(file)
   const problems: Problem[] = substitution.missing.map(({ node, message }) => ({
     code: 'config.env',

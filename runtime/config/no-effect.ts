@@ -15,21 +15,6 @@ const IDLE: readonly Idle[] = [
     matters: (value) => value === 'jetstream',
   },
   {
-    path: ['sampling', 'rules'],
-    because: 'no rule is evaluated',
-    matters: (value) => Array.isArray(value) && value.length > 0,
-  },
-  {
-    path: ['sampling', 'info', 'target_per_second'],
-    because: 'sampling does not follow the live traffic; set tiers.info or info.services',
-    matters: () => true,
-  },
-  {
-    path: ['sampling', 'info', 'floor'],
-    because: 'sampling does not follow the live traffic; set tiers.info or info.services',
-    matters: () => true,
-  },
-  {
     path: ['audit'],
     because: 'the backends are not compared',
     matters: (value) => typeof value === 'object' && value !== null && Object.keys(value).length > 0,

@@ -1,0 +1,95 @@
+// Sampling of a running node from the main thread: a new section is checked, published and awaited; boosts; what the node says of it.
+import type { Logger } from 'pino'
+import { MillraceError } from '../protocol/errors.js'
+import type { MessageOf } from '../protocol/messages.js'
+import type { NodeSampling } from '../protocol/status.js'
+import type { Boost, BoostMatch } from '../protocol/traffic.js'
+import { checkSampling } from '../runtime/config/sampling-section.js'
+import type { LiveSettings } from '../runtime/live-settings.js'
+import type { Metrics } from '../runtime/metrics.js'
+
+export interface AppliedSampling {
+  /** Version of the settings; grows with every reload of this process. */
+  readonly revision: number
+  /** From the call until every hot path had it. */
+  readonly appliedMs: number
+}
+
+export interface LiveSampling {
+  /**
+   * Checks a `sampling` section (as YAML or JSON holds it) and swaps it in. Throws `config.sampling` with the reasons, and nothing has changed;
+   * `sampling.late` when it is published and yet not taken up, because the ingest thread is being restarted or waits for the journal.
+   */
+  reload(section: unknown): Promise<AppliedSampling>
+  /** Keeps all that matches until then (ms since the epoch). Throws `sampling.boost` when it matches nothing or is past. */
+  boost(match: BoostMatch, untilMs: number): void
+  status(): NodeSampling
+  told(status: MessageOf<'sampling_status'>): void
+}
+
+export interface LiveSamplingOptions {
+  readonly live: LiveSettings
+  readonly metrics: Metrics
+  readonly log: Logger
+  send(to: 'traffic', message: { readonly type: 'boost' } & Boost): void
+  nowMs(): number
+}
+
+const APPLIED_TIMEOUT_MS = 5000
+
+export function createLiveSampling({ live, metrics, log, send, nowMs }: LiveSamplingOptions): LiveSampling {
+  let last: MessageOf<'sampling_status'> | undefined
+  let refused: NodeSampling['refused']
+  let reloads = 0
+
+  function publish(section: unknown): number {
+    try {
+      return live.publish(JSON.stringify(checkSampling(section)))
+    } catch (error) {
+      const large = error instanceof RangeError
+      const reason = error instanceof Error ? error.message : String(error)
+      refused = { atMs: nowMs(), reason }
+      metrics.add('sampling_reloads_total', 1, { outcome: 'refused' })
+      log.error({ reason }, 'new sampling settings refused, nothing changed')
+      throw large ? new MillraceError('config.sampling', reason, { cause: error }) : error
+    }
+  }
+
+  return {
+    async reload(section) {
+      const startedMs = performance.now()
+      const revision = publish(section)
+      const done = await live.whenApplied(revision, APPLIED_TIMEOUT_MS)
+      metrics.add('sampling_reloads_total', 1, { outcome: done ? 'applied' : 'late' })
+      reloads++
+      if (!done) {
+        const text = `sampling settings ${revision} are published, but no hot path has taken them up within ${APPLIED_TIMEOUT_MS / 1000} s; they take effect with its next records`
+        throw new MillraceError('sampling.late', text)
+      }
+      const appliedMs = performance.now() - startedMs
+      log.info({ revision, applied_ms: Number(appliedMs.toFixed(2)) }, 'new sampling settings applied')
+      return { revision, appliedMs }
+    },
+    boost(match, untilMs) {
+      const names = Object.values(match).filter((name) => name !== undefined)
+      if (names.length === 0 || names.includes(''))
+        throw new MillraceError('sampling.boost', 'boost: name a service, a namespace, a pod or a pod_uid')
+      if (!(untilMs > nowMs()))
+        throw new MillraceError(
+          'sampling.boost',
+          `boost: its end ${untilMs} is past; name a time to come, in ms since 1970`,
+        )
+      send('traffic', { type: 'boost', match, untilMs })
+    },
+    status: () => ({
+      revision: live.version(),
+      reloads,
+      ...(refused === undefined ? {} : { refused }),
+      tracked: last?.tracked ?? 0,
+      overflow: last?.overflow ?? false,
+      services: last?.services ?? [],
+      boosts: last?.boosts ?? [],
+    }),
+    told: (status) => void (last = status),
+  }
+}

@@ -1,0 +1,65 @@
+// A sampling section on its own: from a reload, `ctl` or NATS, checked like the one of the file; and what its schema alone cannot tell.
+import { z } from 'zod'
+import { planFields } from '../../kernel/fields.js'
+import { sampling, type SamplingOptions } from '../../protocol/config/sampling.js'
+import { MillraceError } from '../../protocol/errors.js'
+import { compileRules } from '../../protocol/sampling/rules.js'
+import { explain } from './explain.js'
+import type { Environment } from './substitute.js'
+
+interface Finding {
+  readonly path: readonly PropertyKey[]
+  readonly message: string
+}
+
+const whole = z.strictObject({ sampling })
+
+/** Defaults filled in. Throws `config.sampling` with every problem, a line each. `section` is what the YAML or JSON holds beneath `sampling`. */
+export function checkSampling(section: unknown, env: Environment = process.env): SamplingOptions {
+  const raw = withDebugServices({ sampling: section ?? undefined }, env)
+  const parsed = whole.safeParse(raw)
+  const problems = parsed.success
+    ? samplingFindings(parsed.data.sampling)
+    : parsed.error.issues.flatMap((issue) => explain(whole, issue, raw))
+  if (parsed.success && problems.length === 0) return parsed.data.sampling
+  throw new MillraceError('config.sampling', problems.map(({ message }) => message).join('\n'))
+}
+
+/** Rules that do not parse, and field names that the kernel has no room for. */
+export function samplingFindings({ rules, fields }: SamplingOptions): Finding[] {
+  const found = rules.flatMap((rule, at): Finding[] => {
+    const message = refusal(() => compileRules([rule]))
+    if (message === undefined) return []
+    const path = ['sampling', 'rules', at, 'when']
+    return [{ path, message: `sampling.rules[${at}].when: ${message}` }]
+  })
+  const latency = Object.entries(fields.latency).map(([path, unit]) => ({ path, unit }))
+  const message = refusal(() => planFields({ status: fields.status, latency }))
+  if (message === undefined) return found
+  return [...found, { path: ['sampling', 'fields'], message: `sampling.fields: ${message}` }]
+}
+
+function refusal(check: () => unknown): string | undefined {
+  try {
+    check()
+    return undefined
+  } catch (error) {
+    const coded = error instanceof Error && 'code' in error
+    if (!coded || !['config.rule', 'kernel.fields'].includes(String(error.code))) throw error
+    // The rule's name: the place says which one it is.
+    return error.message.replace(/^[^:]*: (?=column )/, '')
+  }
+}
+
+/** Where the section does not name them, DEBUG_SERVICES does: debugging a service takes no edit of the file. */
+export function withDebugServices(raw: unknown, env: Environment): unknown {
+  const names = env.DEBUG_SERVICES?.trim() ?? ''
+  if (names === '' || !isMap(raw)) return raw
+  const section = raw.sampling ?? {}
+  if (!isMap(section) || section.debug_services !== undefined) return raw
+  return { ...raw, sampling: { ...section, debug_services: names } }
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
