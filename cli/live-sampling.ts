@@ -23,6 +23,8 @@ export interface LiveSampling {
   reload(section: unknown): Promise<AppliedSampling>
   /** Keeps all that matches until then (ms since the epoch). Throws `sampling.boost` when it matches nothing or is past. */
   boost(match: BoostMatch, untilMs: number): void
+  /** New settings were refused before they came here: a file that cannot be read. Logged, counted, shown. */
+  refuse(reason: string): void
   status(): NodeSampling
   told(status: MessageOf<'sampling_status'>): void
 }
@@ -42,15 +44,19 @@ export function createLiveSampling({ live, metrics, log, send, nowMs }: LiveSamp
   let refused: NodeSampling['refused']
   let reloads = 0
 
+  function refuse(reason: string): void {
+    refused = { atMs: nowMs(), reason }
+    metrics.add('sampling_reloads_total', 1, { outcome: 'refused' })
+    log.error({ reason }, 'reload refused, nothing changed')
+  }
+
   function publish(section: unknown): number {
     try {
       return live.publish(JSON.stringify(checkSampling(section)))
     } catch (error) {
       const large = error instanceof RangeError
       const reason = error instanceof Error ? error.message : String(error)
-      refused = { atMs: nowMs(), reason }
-      metrics.add('sampling_reloads_total', 1, { outcome: 'refused' })
-      log.error({ reason }, 'new sampling settings refused, nothing changed')
+      refuse(reason)
       throw large ? new MillraceError('config.sampling', reason, { cause: error }) : error
     }
   }
@@ -81,6 +87,7 @@ export function createLiveSampling({ live, metrics, log, send, nowMs }: LiveSamp
         )
       send('traffic', { type: 'boost', match, untilMs })
     },
+    refuse,
     status: () => ({
       revision: live.version(),
       reloads,

@@ -37,7 +37,7 @@ export interface RunningNode {
   readonly httpAddress: string
   /** Resolves when all input has ended (`run --once`, standard input) and is delivered; rejects when the node gave up. */
   readonly finished: Promise<void>
-  readonly sampling: Pick<LiveSampling, 'reload' | 'boost' | 'status'>
+  readonly sampling: Omit<LiveSampling, 'told'>
   /** Drains within runtime.shutdown, then ends all threads. What is not delivered is in the journal. */
   stop(): Promise<void>
   /** Ends a group's thread as a crash would. */

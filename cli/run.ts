@@ -4,7 +4,7 @@ import { Command } from 'commander'
 import type { Logger } from 'pino'
 import { MillraceError, systemCode } from '../protocol/errors.js'
 import { deadLetterCount } from '../runtime/dead-letters.js'
-import { loadConfig } from '../runtime/config/load.js'
+import { type LoadedConfig, loadConfig } from '../runtime/config/load.js'
 import type { NodeStatus } from '../protocol/status.js'
 import { createLogger } from '../runtime/log.js'
 import { configOption } from './options.js'
@@ -70,16 +70,25 @@ function tellUnread({ actors }: NodeStatus, log: Logger): boolean {
   return faults.length > 0
 }
 
-/** A bad file changes nothing: the last good settings stay. The reasons of a bad section are logged where it is refused. */
-async function reloadSampling(file: string, node: RunningNode, log: Logger): Promise<void> {
+/** A bad file changes nothing: the last good settings stay. */
+async function reloadSampling(file: string, { sampling }: RunningNode, log: Logger): Promise<void> {
+  const { config, warnings } = loadOr(file, sampling.refuse) ?? {}
+  if (config === undefined) return
+  for (const warning of warnings ?? []) log.warn(warning)
   try {
-    const { config, warnings } = loadConfig(file)
-    for (const warning of warnings) log.warn(warning)
-    await node.sampling.reload(config.sampling)
+    await sampling.reload(config.sampling)
     log.info('sampling settings applied; other sections take effect at the next start')
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    if (error instanceof MillraceError && error.code === 'sampling.late') log.warn(reason)
-    else log.error({ reason }, 'reload refused, nothing changed')
+    // What was refused is told where it is refused.
+    if (error instanceof MillraceError && error.code === 'sampling.late') log.warn(error.message)
+  }
+}
+
+function loadOr(file: string, refuse: (reason: string) => void): LoadedConfig | undefined {
+  try {
+    return loadConfig(file)
+  } catch (error) {
+    refuse(error instanceof Error ? error.message : String(error))
+    return undefined
   }
 }

@@ -91,8 +91,7 @@ test('a journal that could not hold two segments is refused', () => {
 test('an option without effect in this version is said, with its place', () => {
   const { warnings } = parse(
     configText({
-      extra:
-        'nats: { servers: [nats://x] }\nbuffer: { mode: jetstream }\nsampling:\n  rules: [{ when: a }]\n  info: { target_per_second: 5 }\naudit: { after: 2m }\n',
+      extra: 'nats: { servers: [nats://x] }\nbuffer: { mode: jetstream }\naudit: { after: 2m }\n',
     }),
   )
   assert.deepEqual(
@@ -102,13 +101,26 @@ test('an option without effect in this version is said, with its place', () => {
     [
       ['5:1', 'nats'],
       ['6:11', 'buffer.mode'],
-      ['8:3', 'sampling.rules'],
-      ['9:11', 'sampling.info.target_per_second'],
-      ['10:1', 'audit'],
+      ['7:1', 'audit'],
     ],
   )
-  assert.deepEqual(
-    parse(configText({ extra: 'buffer: { mode: local }\nsampling: { rules: [] }\n' })).warnings,
-    [],
+  assert.deepEqual(parse(configText({ extra: 'buffer: { mode: local }\naudit: {}\n' })).warnings, [])
+})
+
+test('a rule that does not parse is refused at its place, with the column and what was expected', () => {
+  const refused = first(
+    configText({ extra: 'sampling:\n  rules:\n    - when: error_rate > 0.05 AND p99_latncy > 1s\n' }),
   )
+  assert.match(
+    refused,
+    /^7:7: sampling\.rules\[0\]\.when: column 23: expected a metric .*did you mean p99_latency/,
+  )
+})
+
+test('more field names than the kernel has room for are refused', () => {
+  const status = Array.from({ length: 16 }, (_, n) => `a${n}.b${n}.c${n}.${'d'.repeat(300)}`)
+  const refused = first(
+    configText({ extra: `sampling: { fields: { status: ${JSON.stringify(status)} } }\n` }),
+  )
+  assert.match(refused, /sampling\.fields: /)
 })

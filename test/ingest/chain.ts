@@ -4,14 +4,15 @@ import { frameRawBytes, ingestMemory, slabMemory } from '../../actors/ingest-mem
 import { parse } from '../../actors/parse/parse.js'
 import { sample } from '../../actors/sample/sample.js'
 import { type RecordsOptions, records as recordsSchema } from '../../protocol/config/node.js'
+import { traffic } from '../../actors/traffic/traffic.js'
 import { sampling } from '../../protocol/config/sampling.js'
 import type { FrameHeader } from '../../protocol/frame.js'
 import { indexOffset } from '../../protocol/frame.js'
-import type { Message, Origin } from '../../protocol/messages.js'
+import type { Message, MessageOf, Origin } from '../../protocol/messages.js'
 import type { Carry } from '../../protocol/positions.js'
 import type { Actor, ActorContext } from '../../runtime/actor.js'
 import type { Clock } from '../../runtime/clock.js'
-import { createLiveMemory, openLiveSettings } from '../../runtime/live-settings.js'
+import { createLiveMemory, type LiveSettingsMemory, openLiveSettings } from '../../runtime/live-settings.js'
 import { createLogger } from '../../runtime/log.js'
 import { createMetrics } from '../../runtime/metrics.js'
 import { createArena, openSlots } from '../../runtime/slots.js'
@@ -26,8 +27,16 @@ export interface CollectedFrame {
 export interface Chain {
   readonly frames: CollectedFrame[]
   readonly toSources: Message[]
+  /** The last that the traffic told of itself. */
+  status(): MessageOf<'sampling_status'> | undefined
   readonly live: ReturnType<typeof openLiveSettings>
-  send(to: 'parse', message: Message): void
+  /** For a chain after a restart, or another thread. */
+  readonly memory: LiveSettingsMemory
+  send(to: 'parse' | 'traffic', message: Message): void
+  /** New settings, as a reload publishes them. */
+  publish(section: unknown): void
+  /** The wall clock of the chain. */
+  nowMs(): number
   /** Puts text into the slab as a source would and sends it, a slab at a time. */
   feed(
     origin: number,
@@ -43,6 +52,8 @@ export interface Chain {
 export interface ChainOptions {
   readonly records?: Partial<RecordsOptions>
   readonly sampling?: unknown
+  /** Of a chain before this one: its settings and decisions go on. */
+  readonly live?: LiveSettingsMemory
   readonly canonicalBytesMax?: number
 }
 
@@ -52,9 +63,9 @@ export function createChain(options: ChainOptions = {}): Chain {
   const records = { ...recordsSchema.parse(undefined), ...options.records }
   const raw = frameRawBytes(records)
   const slots = openSlots(createArena({ count: 8, rawBytesMax: raw, encodedBytesMax: raw + 1_000_000 }))
-  const live = openLiveSettings(
-    createLiveMemory(JSON.stringify(sampling.parse(options.sampling ?? EVERYTHING))),
-  )
+  const memory =
+    options.live ?? createLiveMemory(JSON.stringify(sampling.parse(options.sampling ?? EVERYTHING)))
+  const live = openLiveSettings(memory)
   const shared = new Map<string, unknown>()
   const timers: { everyMs: number; dueMs: number; run: () => void }[] = []
   let nowMs = 1_000_000
@@ -69,6 +80,7 @@ export function createChain(options: ChainOptions = {}): Chain {
   }
   const frames: CollectedFrame[] = []
   const toSources: Message[] = []
+  let status: MessageOf<'sampling_status'> | undefined
   const actors = new Map<string, Actor>()
   const base: Omit<ActorContext, 'name'> = {
     node: { id: 'node-1', clusterId: 'test', dataDir: '' },
@@ -92,6 +104,7 @@ export function createChain(options: ChainOptions = {}): Chain {
   function route(to: string, message: Message): void {
     if (to.startsWith('source.')) toSources.push(message)
     else if (to === 'journal') append(message)
+    else if (message.type === 'sampling_status') status = message
     else {
       const handler = actors.get(to)?.on[message.type] as
         | ((message: Message, from: string) => void)
@@ -112,13 +125,18 @@ export function createChain(options: ChainOptions = {}): Chain {
   actors.set('parse', parse({ ...base, name: 'parse' }, { records, sources: 1, canonicalBytesMax }))
   actors.set('enrich', enrich({ ...base, name: 'enrich' }, { records }))
   actors.set('sample', sample({ ...base, name: 'sample' }, { records, sources: ['source.test'] }))
+  actors.set('traffic', traffic({ ...base, name: 'traffic' }, { control: false }))
   for (const actor of actors.values()) void actor.start?.()
   const slab = slabMemory({ ...base, name: 'source.test' }, records)
   return {
     frames,
     toSources,
+    status: () => status,
     live,
+    memory,
     send: route,
+    publish: (section) => void live.publish(JSON.stringify(sampling.parse(section))),
+    nowMs: clock.now,
     feed(origin, content, { offset = 0, last = false, token } = {}) {
       for (let at = 0; at < content.length; ) {
         let end = Math.min(content.length, at + slab.length)
