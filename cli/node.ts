@@ -8,6 +8,7 @@ import type { Message, MessageOf } from '../protocol/messages.js'
 import type { NodeStatus } from '../protocol/status.js'
 import { systemClock } from '../runtime/clock.js'
 import { startHttp } from '../runtime/http/server.js'
+import { setEngine } from '../runtime/engine.js'
 import { createLiveMemory, openLiveSettings } from '../runtime/live-settings.js'
 import { createMetricsMerge } from '../runtime/metrics-merge.js'
 import { createArena } from '../runtime/slots.js'
@@ -47,6 +48,7 @@ const HEAP_MEGABYTES_MAX = 512
 
 /** Starts everything. Throws a MillraceError when a port is in use or the placement is wrong. */
 export async function startNode({ config, once, log, stopAsked }: NodeOptions): Promise<RunningNode> {
+  setEngine()
   const plan = planNode(config)
   const merge = createMetricsMerge()
   const journalGroup = groupOf(plan, 'journal')

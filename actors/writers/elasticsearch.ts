@@ -5,7 +5,7 @@ import { allStored, type ItemAnswer, readItems } from './elasticsearch/answer.js
 import { type Answer, createElasticsearchClient, type ElasticsearchClient } from './elasticsearch/client.js'
 import { batchOf, halvesOf, type Item, itemsOf, partsOf, rawItem, recordOf } from './elasticsearch/items.js'
 import { installTemplate } from './elasticsearch/template.js'
-import { faultOfError, faultOfStatus } from './http-fault.js'
+import { faultOfError, faultOfStatus } from './http/fault.js'
 import {
   type Backend,
   type BackendContext,

@@ -1,7 +1,7 @@
 // The Loki backend: sends pushes, and finds in a refused one the entries that Loki can never take.
 import type { LokiOptions } from '../../protocol/config/backends.js'
 import { MillraceError } from '../../protocol/errors.js'
-import { faultOfError, faultOfStatus } from './http-fault.js'
+import { faultOfError, faultOfStatus } from './http/fault.js'
 import { reasonOf, type Verdict, verdictOf } from './loki/answer.js'
 import { createLokiClient, type LokiAnswer, type LokiClient } from './loki/client.js'
 import { createBlocks, blocksBytes } from './loki/blocks.js'

@@ -1,7 +1,7 @@
 // The way to Loki: one keep-alive pool, one request a push.
-import { Pool } from 'undici'
 import type { LokiOptions } from '../../../protocol/config/backends.js'
-import { basicAuth, secretOf, tlsOf } from '../credentials.js'
+import { basicAuth, secretOf, tlsOf } from '../http/credentials.js'
+import { createHttpExchange, type HttpRequest } from '../http/exchange.js'
 
 export interface LokiAnswer {
   readonly status: number
@@ -19,67 +19,48 @@ export interface LokiClient {
   close(): Promise<void>
 }
 
-/** An error's text; more of it is thrown away. */
-const TEXT_BYTES_MAX = 64 * 1024
+/** An error's text: Loki names the first of many errors only. */
+const TEXT_BYTES_MAX = 4 * 1024 * 1024
 /** A page of ids has about 1 MiB. */
 const PAGE_BYTES_MAX = 32 * 1024 * 1024
+const PUSH_PATH = '/loki/api/v1/push'
 const QUERY_PATH = '/loki/api/v1/query_range'
-/** How long an idle connection is kept; Loki itself keeps them for two minutes. */
-const KEEP_ALIVE_MS = 60_000
 
 /** Throws `config.*` for unreadable secrets. */
 export function createLokiClient(name: string, options: LokiOptions): LokiClient {
-  const url = new URL(options.url)
-  const prefix = url.pathname.replace(/\/$/, '')
   const bearer = secretOf(`backends.${name}.bearer_token`, undefined, options.bearer_token_file)
   const authorization = bearer === undefined ? basicAuth(name, options) : `Bearer ${bearer}`
   const headers = {
     ...(authorization === undefined ? {} : { authorization }),
     ...(options.tenant === undefined ? {} : { 'x-scope-orgid': options.tenant }),
   }
-  const pool = new Pool(url.origin, {
+  const http = createHttpExchange({
+    url: options.url,
     connections: options.concurrency_max,
-    pipelining: 1,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    connect: { ...tlsOf(name, options), timeout: options.timeout },
-    // The signal is the limit; these only guard against a signal that is lost.
-    headersTimeout: options.timeout + 10_000,
-    bodyTimeout: options.timeout + 10_000,
+    timeoutMs: options.timeout,
+    tls: tlsOf(name, options),
   })
-  async function exchange(
-    method: 'GET' | 'POST',
-    path: string,
-    body: Buffer | null,
-    signal: AbortSignal,
-    textBytesMax = TEXT_BYTES_MAX,
-  ): Promise<LokiAnswer> {
-    // Metadata apart from the labels, else each entry of an answer is a stream of its own.
-    const type =
-      body === null
-        ? { 'x-loki-response-encoding-flags': 'categorize-labels' }
-        : { 'content-type': 'application/x-protobuf' }
-    const answer = await pool.request({
-      method,
-      path: prefix + path,
-      headers: { ...headers, ...type },
-      body,
-      signal,
-    })
-    const chunks: Buffer[] = []
-    let bytes = 0
-    for await (const chunk of answer.body as AsyncIterable<Buffer>) {
-      if (bytes < textBytesMax) chunks.push(chunk)
-      bytes += chunk.length
-    }
-    const text = Buffer.concat(chunks).toString('utf8', 0, textBytesMax)
-    return { status: answer.statusCode, retryAfter: answer.headers['retry-after'], text }
+  // Metadata apart from the labels, else each entry of an answer is a stream of its own.
+  const queryHeaders = { ...headers, 'x-loki-response-encoding-flags': 'categorize-labels' }
+  const pushHeaders = { ...headers, 'content-type': 'application/x-protobuf' }
+
+  async function exchange(request: HttpRequest, signal: AbortSignal, bytesMax: number): Promise<LokiAnswer> {
+    const { status, header, body } = await http.send(request, signal, bytesMax)
+    const text = body.toString('utf8', 0, Math.min(body.length, bytesMax))
+    return { status, retryAfter: header('retry-after'), text }
   }
 
   return {
-    push: (body, signal) => exchange('POST', '/loki/api/v1/push', body, signal),
+    push: (body, signal) =>
+      exchange({ method: 'POST', path: PUSH_PATH, headers: pushHeaders, body }, signal, TEXT_BYTES_MAX),
     query: (parameters, signal) =>
-      exchange('GET', `${QUERY_PATH}?${String(parameters)}`, null, signal, PAGE_BYTES_MAX),
-    probe: (signal) => exchange('GET', '/ready', null, signal),
-    close: () => pool.close(),
+      exchange(
+        { method: 'GET', path: `${QUERY_PATH}?${String(parameters)}`, headers: queryHeaders, body: null },
+        signal,
+        PAGE_BYTES_MAX,
+      ),
+    probe: (signal) =>
+      exchange({ method: 'GET', path: '/ready', headers: queryHeaders, body: null }, signal, TEXT_BYTES_MAX),
+    close: () => http.close(),
   }
 }

@@ -1,7 +1,7 @@
 // Authentication and TLS that all HTTP backends share: secrets are read from their files when the backend is opened.
 import { readFileSync } from 'node:fs'
-import { MillraceError } from '../../protocol/errors.js'
-import { readSecret } from '../../runtime/config/secret.js'
+import { MillraceError } from '../../../protocol/errors.js'
+import { readSecret } from '../../../runtime/config/secret.js'
 
 export interface CredentialOptions {
   readonly username?: string | undefined

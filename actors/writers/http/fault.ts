@@ -1,7 +1,7 @@
 // What a failed HTTP exchange means for delivery, the same for every HTTP backend.
-import { systemCode } from '../../protocol/errors.js'
-import { parseRetryAfterMs } from '../../runtime/retry.js'
-import type { Fault } from './writer.js'
+import { systemCode } from '../../../protocol/errors.js'
+import { parseRetryAfterMs } from '../../../runtime/retry.js'
+import type { Fault } from '../writer.js'
 
 const WAYS_OUT: Readonly<Record<number, string>> = {
   401: 'check username, password or key',
