@@ -45,7 +45,7 @@ export interface CompiledRule {
 /** `baseRate` is the stream's rate without rules: tier, service or live. */
 export interface DecideInput extends BaseInput {
   readonly window: WindowMetrics | undefined
-  /** The service's; undefined: only `window` counts. */
+  /** The service's, which has observed its last window; undefined: `window` alone counts. */
   readonly held?: Held | undefined
 }
 
@@ -78,9 +78,9 @@ export function compileRules(options: readonly RuleOptions[]): RuleSet {
   const rules = options.map(compileRule)
   const byPriority = [...rules].sort((a, b) => b.weight - a.weight || b.keep - a.keep || a.index - b.index)
   const effective = (rule: CompiledRule, input: DecideInput): readonly number[] => {
-    const now = rule.prepared.windowTruths(input.window)
+    // What is held has the last window in it, if it has seen one.
     const held = input.held?.effective(rule.index) ?? []
-    return held.includes(now) ? held : [...held, now]
+    return held.length > 0 ? held : [rule.prepared.windowTruths(input.window)]
   }
   const decider = createDecider(byPriority, effective)
   return {

@@ -164,6 +164,14 @@ test('halves of a condition that never held together count as held', () => {
   assert.deepEqual(set.decide({ ...CART, window: CALM, held }), {})
 })
 
+test('a window that the caller has not at hand counts beside what is held', () => {
+  const set = one({ when: 'NOT error_rate > 0.05' })
+  const held = set.createHeld()
+  assert.equal(set.decide({ ...CART, held }).rate, 1, 'nothing observed yet')
+  held.observe(INCIDENT, 0)
+  assert.deepEqual(set.decide({ ...CART, held }), {})
+})
+
 test('observe says nothing of a change, or tells of one every step', () => {
   const set = one({ when: 'error_rate > 0.05', for: '2s' })
   const held = set.createHeld()
