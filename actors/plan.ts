@@ -30,6 +30,10 @@ export function planNode(config: Config, cores: number = cpus().length): NodePla
   ]
   const groups = placeActors(names, config.runtime.placement, cores)
   const groupOf = (actor: string) => groups.findIndex((group) => group.actors.includes(actor))
+  const isBeside =
+    (writer: string) =>
+    ([name]: readonly [string, unknown]) =>
+      groupOf(`writer.${name}`) === groupOf(`writer.${writer}`)
   const actors: ActorPlan[] = [
     ...sources.map(([name, options]) => ({
       name: `source.${name}`,
@@ -58,7 +62,7 @@ export function planNode(config: Config, cores: number = cpus().length): NodePla
     ...backends.map(([name, options]) => ({
       name: `writer.${name}`,
       kind: 'writer',
-      options: { name, options },
+      options: { name, options, beside: backends.filter(isBeside(name)).map(([, each]) => each) },
     })),
   ]
   return { actors, groups }

@@ -1,41 +1,41 @@
 // The actor `writer.<name>`: takes frames from the journal, feeds one backend, says when a frame is done, and tells how the backend is.
-import { frameCodecBytes, createFrameCodec } from '../../runtime/frame-codec.js'
 import path from 'node:path'
-import { createKernel } from '../../kernel/kernel.js'
+import { createFrameCodec } from '../../runtime/frame-codec.js'
 import type { BackendOptions } from '../../protocol/config/backends.js'
 import type { FrameHeader } from '../../protocol/frame.js'
 import type { Actor, ActorContext } from '../../runtime/actor.js'
 import { sleep } from '../../runtime/clock.js'
 import { createDeadLetters } from '../../runtime/dead-letters.js'
 import { backoffMs } from '../../runtime/retry.js'
-import { createBackend, kernelBytesOf } from './backends.js'
+import { createBackend } from './backends.js'
 import { createBurial } from './burial.js'
 import { createDelivery } from './delivery.js'
 import { createHealth } from './health.js'
 import { createIntake } from './intake.js'
 import { createLedger } from './ledger.js'
+import { threadMemory } from './thread-memory.js'
 import { type Backend, type Batch, EVERYTHING, type Part } from './writer.js'
 
 export interface WriterPlan {
   /** Name of the backend in the configuration. */
   readonly name: string
   readonly options: BackendOptions
+  /** Options of all writers of its thread: they share memory. Default: it is alone. */
+  readonly beside?: readonly BackendOptions[]
   /** How long `stop` waits for what is in flight. */
   readonly stopWaitMs?: number
 }
 
-/** The module's own data, and its rounding. */
-const KERNEL_OWN_BYTES = 5 * 1024 * 1024
 /** What is in flight when the node stops may take so long to end; the supervisor's own bound is longer. */
 const STOP_WAIT_MS = 3000
 
 /** Writes to `journal`: subscribe, taken, done, outage, recovered; to `supervisor`: status. */
 export function writerActor(
   context: ActorContext,
-  { name, options, stopWaitMs = STOP_WAIT_MS }: WriterPlan,
+  { name, options, beside = [options], stopWaitMs = STOP_WAIT_MS }: WriterPlan,
 ): Actor {
   const { clock, log, metrics } = context
-  const kernel = createKernel({ memoryBytes: KERNEL_OWN_BYTES + frameCodecBytes() + kernelBytesOf(options) })
+  const { kernel, hold } = threadMemory(context, beside)
   const codec = createFrameCodec(kernel)
   const ending = new AbortController()
   let draining = false
@@ -72,6 +72,7 @@ export function writerActor(
   const intake = createIntake({
     codec,
     slots: context.slots,
+    hold,
     headers: context.local('frame-headers', () => new Map<number, FrameHeader>()),
     encode: (frame) => backend.encode(frame),
     begin: (seq, header, bytes) => ledger.begin(seq, header.count, bytes),

@@ -4,6 +4,7 @@ import { readFrameHeader } from '../../runtime/frame-codec.js'
 import type { Slots } from '../../runtime/slots.js'
 import { type FrameHeader, indexOffset } from '../../protocol/frame.js'
 import type { FrameMessage } from '../../protocol/messages.js'
+import type { HeldFrame, ThreadMemory } from './thread-memory.js'
 import type { LoadedFrame } from './writer.js'
 
 export interface Intake {
@@ -18,6 +19,8 @@ export interface Intake {
 export interface IntakeOptions {
   readonly codec: FrameCodec
   readonly slots: Slots
+  /** Memory of the thread, in which its writers share frames. */
+  readonly hold: ThreadMemory['hold']
   /** Headers by seq, shared by the writers of one thread: each frame's is decoded once. */
   readonly headers: Map<number, FrameHeader>
   encode(frame: LoadedFrame): boolean
@@ -27,14 +30,12 @@ export interface IntakeOptions {
   corrupt(seq: number, error: unknown): void
 }
 
-interface Waiting {
-  readonly seq: number
-  readonly rawBytes: number
-  /** From a slot: the raw body, copied. From disk: the encoded frame. */
-  readonly bytes: Uint8Array
-  readonly header: FrameHeader | undefined
-  readonly suspect: boolean
-}
+type Waiting = { readonly seq: number; readonly rawBytes: number; readonly suspect: boolean } & (
+  | { readonly at: 'held'; readonly held: HeldFrame; readonly header: FrameHeader }
+  /** No room was left beside it: a copy of the raw body. */
+  | { readonly at: 'copied'; readonly raw: Uint8Array; readonly header: FrameHeader }
+  | { readonly at: 'disk'; readonly encoded: Uint8Array }
+)
 
 /** The journal's credit bounds the queue; this many buffers are kept for reuse, of which only what was used is resident. */
 const SPARE_BUFFERS = 32
@@ -45,22 +46,38 @@ export function createIntake(options: IntakeOptions): Intake {
   const { codec, slots } = options
   const queue: Waiting[] = []
   const spare: Buffer[] = []
-  let current: LoadedFrame | undefined
+  let current: { readonly frame: LoadedFrame; readonly release?: () => void } | undefined
 
   /** Returns false when the frame cannot be encoded whole yet: it then stays `current`, in kernel memory. */
-  function run(frame: LoadedFrame): boolean {
-    current = options.encode(frame) ? undefined : frame
-    return current === undefined
+  function run(work: NonNullable<typeof current>): boolean {
+    current = work
+    if (!options.encode(work.frame)) return false
+    current = undefined
+    work.release?.()
+    return true
   }
 
-  function loadRaw(seq: number, header: FrameHeader, raw: Uint8Array, suspect: boolean): void {
-    const ordinal = options.begin(seq, header, raw.length)
-    if (ordinal === undefined || header.count === 0) return
-    const rawPtr = codec.load(raw)
-    run({ seq, ordinal, header, rawPtr, indexPtr: rawPtr + indexOffset(header.ndjsonBytes), suspect })
+  function loadRaw(
+    { seq, rawBytes, suspect }: Waiting,
+    header: FrameHeader,
+    rawPtr: () => number,
+    release?: () => void,
+  ): void {
+    const ordinal = options.begin(seq, header, rawBytes)
+    if (ordinal === undefined || header.count === 0) return release?.()
+    const at = rawPtr()
+    const frame = {
+      seq,
+      ordinal,
+      header,
+      rawPtr: at,
+      indexPtr: at + indexOffset(header.ndjsonBytes),
+      suspect,
+    }
+    run({ frame, ...(release === undefined ? {} : { release }) })
   }
 
-  function loadEncoded(seq: number, encoded: Uint8Array, rawBytes: number, suspect: boolean): void {
+  function loadEncoded({ seq, rawBytes, suspect }: Waiting, encoded: Uint8Array): void {
     let opened: ReturnType<FrameCodec['open']>
     try {
       opened = codec.open(encoded)
@@ -70,7 +87,7 @@ export function createIntake(options: IntakeOptions): Intake {
     const { header, rawPtr, indexPtr } = opened
     const ordinal = options.begin(seq, header, rawBytes)
     if (ordinal === undefined || header.count === 0) return
-    run({ seq, ordinal, header, rawPtr, indexPtr, suspect })
+    run({ frame: { seq, ordinal, header, rawPtr, indexPtr, suspect } })
   }
 
   /** A copy in a reused buffer: buffers of one size (that of a slot) fit every frame. */
@@ -84,17 +101,24 @@ export function createIntake(options: IntakeOptions): Intake {
     if (spare.length < SPARE_BUFFERS) spare.push(Buffer.from(bytes.buffer))
   }
 
+  function load(next: Waiting): void {
+    switch (next.at) {
+      case 'held':
+        return loadRaw(next, next.header, () => next.held.rawPtr, next.held.release)
+      case 'copied':
+        loadRaw(next, next.header, () => codec.load(next.raw))
+        return giveBack(next.raw)
+      case 'disk':
+        return loadEncoded(next, next.encoded)
+    }
+  }
+
   function pump(): void {
     if (current !== undefined && !run(current)) return
     while (current === undefined) {
       const next = queue.shift()
       if (next === undefined) return
-      if (next.header === undefined) {
-        loadEncoded(next.seq, next.bytes, next.rawBytes, next.suspect)
-      } else {
-        loadRaw(next.seq, next.header, next.bytes, next.suspect)
-        giveBack(next.bytes)
-      }
+      load(next)
     }
   }
 
@@ -110,24 +134,34 @@ export function createIntake(options: IntakeOptions): Intake {
     return header
   }
 
+  /** Out of the slot: into memory that the writers of this thread share, else into a buffer. */
+  function takeOut(
+    seq: number,
+    slot: number,
+    rawBytes: number,
+    encodedBytes: number,
+    suspect: boolean,
+  ): Waiting {
+    const header = headerOf(seq, slots.encoded(slot).subarray(0, encodedBytes))
+    const raw = slots.raw(slot).subarray(0, rawBytes)
+    const held = options.hold(seq, raw)
+    if (held !== undefined) return { seq, rawBytes, suspect, at: 'held', held, header }
+    return { seq, rawBytes, suspect, at: 'copied', raw: copyRaw(raw), header }
+  }
+
   return {
     accept({ seq, slot, encoded, rawBytes, encodedBytes, suspect = false }) {
-      const busy = current !== undefined || queue.length > 0
-      if (slot === undefined) {
-        const bytes = encoded ?? new Uint8Array(0)
-        if (busy) queue.push({ seq, rawBytes, bytes, header: undefined, suspect })
-        else loadEncoded(seq, bytes, rawBytes, suspect)
-        return
-      }
-      let header: FrameHeader
+      let next: Waiting
       try {
-        header = headerOf(seq, slots.encoded(slot).subarray(0, encodedBytes))
+        next =
+          slot === undefined
+            ? { seq, rawBytes, suspect, at: 'disk', encoded: encoded ?? new Uint8Array(0) }
+            : takeOut(seq, slot, rawBytes, encodedBytes, suspect)
       } catch (error) {
         return options.corrupt(seq, error)
       }
-      const raw = slots.raw(slot).subarray(0, rawBytes)
-      if (busy) queue.push({ seq, rawBytes, header, bytes: copyRaw(raw), suspect })
-      else loadRaw(seq, header, raw, suspect)
+      if (current !== undefined || queue.length > 0) queue.push(next)
+      else load(next)
     },
     pump,
     waiting: () => queue.length + (current === undefined ? 0 : 1),

@@ -46,9 +46,12 @@ export function evaluateRule(expression: RuleExpression, facts: RuleFacts): bool
   }
 }
 
-/** Levels are their rank, so that they can be ordered. */
-export function factOf(metric: Metric, facts: RuleFacts): RuleValue | undefined {
-  const { window } = facts
+function factOf(metric: Metric, facts: RuleFacts): RuleValue | undefined {
+  return windowFact(metric, facts.window) ?? streamFact(metric, facts) ?? recordFact(metric, facts.status)
+}
+
+/** undefined too for what is not of a window; so with the others. */
+export function windowFact(metric: Metric, window: WindowMetrics | undefined): number | undefined {
   switch (metric) {
     case 'error_rate':
       return window?.errorRate
@@ -58,20 +61,32 @@ export function factOf(metric: Metric, facts: RuleFacts): RuleValue | undefined 
       return window?.p90Ms
     case 'p99_latency':
       return window?.p99Ms
-    case 'status_code':
-      return facts.status
-    case 'service_name':
-      return facts.service
-    case 'namespace':
-      return facts.namespace
-    case 'log_level':
-      return facts.level === 0 ? undefined : facts.level
-    case 'log_type':
-      return LOG_TYPES[facts.logType]
+    default:
+      return undefined
   }
 }
 
-/** One comparison with a fact as `factOf` gives it. */
+/** A level is its rank, so that it can be ordered. */
+export function streamFact(metric: Metric, stream: StreamFacts): RuleValue | undefined {
+  switch (metric) {
+    case 'service_name':
+      return stream.service
+    case 'namespace':
+      return stream.namespace
+    case 'log_level':
+      return stream.level === 0 ? undefined : stream.level
+    case 'log_type':
+      return LOG_TYPES[stream.logType]
+    default:
+      return undefined
+  }
+}
+
+export function recordFact(metric: Metric, status: number | undefined): number | undefined {
+  return metric === 'status_code' ? status : undefined
+}
+
+/** One comparison with its fact. */
 export function holds({ metric, operator, values }: Comparison, fact: RuleValue | undefined): boolean {
   // NaN is what an empty window divides to: no figure either.
   if (fact === undefined || Number.isNaN(fact)) return false

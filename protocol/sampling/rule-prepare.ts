@@ -1,6 +1,20 @@
 // Takes a rule's condition apart by how long its values stay the same, so that only sets of status codes are left for a record.
-import { type Comparison, comparisonsOf, METRICS, type RuleExpression } from './rule-ast.js'
-import { factOf, holds, type RuleFacts, type StreamFacts, type WindowMetrics } from './rule-evaluate.js'
+import {
+  type Comparison,
+  comparisonsOf,
+  type Metric,
+  METRICS,
+  type RuleExpression,
+  type RuleValue,
+} from './rule-ast.js'
+import {
+  holds,
+  recordFact,
+  streamFact,
+  type StreamFacts,
+  windowFact,
+  type WindowMetrics,
+} from './rule-evaluate.js'
 import { inBoth, inEither, notIn, STATUS_ABSENT, type StatusSet, statusSet } from './status-set.js'
 
 /** The truths of some comparisons, bit n for the n-th from the left: at most RULE_COMPARISONS_MAX, so it fits an integer. */
@@ -45,8 +59,8 @@ export function prepareRule(expression: RuleExpression): PreparedRule {
     windowComparisons: windows.length,
     namesLevel: all.some(({ metric }) => metric === 'log_level'),
     usesStatus: records.length > 0,
-    windowTruths: (window) => truthsOf(windows, { ...NO_FACTS, window }),
-    streamTruths: (stream) => truthsOf(streams, { ...stream, window: undefined, status: undefined }),
+    windowTruths: (window) => truthsOf(windows, (metric) => windowFact(metric, window)),
+    streamTruths: (stream) => truthsOf(streams, (metric) => streamFact(metric, stream)),
     residue(window, stream) {
       const key = `${window},${stream}`
       const found = known.get(key)
@@ -60,23 +74,21 @@ export function prepareRule(expression: RuleExpression): PreparedRule {
   }
 }
 
-const NO_FACTS: RuleFacts = {
-  service: undefined,
-  namespace: undefined,
-  level: 0,
-  logType: 0,
-  window: undefined,
-  status: undefined,
-}
-
 function statusesOf(comparison: Comparison): StatusSet {
-  return statusSet((status) => holds(comparison, status === STATUS_ABSENT ? undefined : status))
+  const { metric } = comparison
+  return statusSet((status) =>
+    holds(comparison, recordFact(metric, status === STATUS_ABSENT ? undefined : status)),
+  )
 }
 
-function truthsOf(comparisons: readonly Comparison[], facts: RuleFacts): Truths {
+function truthsOf(
+  comparisons: readonly Comparison[],
+  factOf: (metric: Metric) => RuleValue | undefined,
+): Truths {
   let truths = 0
-  for (const [bit, comparison] of comparisons.entries()) {
-    if (holds(comparison, factOf(comparison.metric, facts))) truths |= 1 << bit
+  for (let bit = 0; bit < comparisons.length; bit++) {
+    const comparison = comparisons[bit] as Comparison
+    if (holds(comparison, factOf(comparison.metric))) truths |= 1 << bit
   }
   return truths
 }
