@@ -41,10 +41,11 @@ export function placeActors(
 }
 
 function defaultPlacement(actors: readonly string[], cores: number): Record<string, string[]> {
-  const ingest = { ingest: ['source.*', 'parse', 'enrich', 'sample'], journal: ['journal'] }
-  if (cores < 4) return { ...ingest, writers: ['writer.*'] }
+  const ingest = { ingest: ['source.*', ...SCANNER_ACTORS] }
+  // Every hand-over between threads wakes one up: with few cores that costs more than it spreads.
+  if (cores < 4) return { ...ingest, delivery: ['writer.*', 'journal'] }
   const writers = actors.filter((actor) => actor.startsWith('writer.'))
-  return { ...ingest, ...Object.fromEntries(writers.map((actor) => [actor, [actor]])) }
+  return { ...ingest, journal: ['journal'], ...Object.fromEntries(writers.map((actor) => [actor, [actor]])) }
 }
 
 function matching(actors: readonly string[], pattern: string, group: string): string[] {
