@@ -53,17 +53,18 @@ export function planNode(config: Config, cores: number = cpus().length): NodePla
     },
     { name: 'enrich', kind: 'enrich', options: { records } },
     { name: 'sample', kind: 'sample', options: { records, sources: sourceActors } },
-    {
-      name: 'journal',
-      kind: 'journal',
-      options: { journal: config.journal, writers: backends.map(([name]) => name) },
-    },
     { name: 'traffic', kind: 'traffic', options: { control: names.includes('control') } },
     ...backends.map(([name, options]) => ({
       name: `writer.${name}`,
       kind: 'writer',
       options: { name, options, beside: backends.filter(isBeside(name)).map(([, each]) => each) },
     })),
+    // After the writers: actors of a thread stop in this order, and the journal takes the writers' last acknowledgements.
+    {
+      name: 'journal',
+      kind: 'journal',
+      options: { journal: config.journal, writers: backends.map(([name]) => name) },
+    },
   ]
   return { actors, groups }
 }

@@ -49,19 +49,11 @@ export function placeActors(
 }
 
 function defaultPlacement(actors: readonly string[], cores: number): Record<string, string[]> {
-  const ingest = { ingest: ['source.*', 'parse', 'enrich', 'sample'], journal: ['journal'] }
-  if (cores < 4) return { ...ingest, writers: ['writer.*'] }
+  const ingest = { ingest: ['source.*', ...SCANNER_ACTORS] }
+  // Every hand-over between threads wakes one up: with few cores that costs more than it spreads.
+  if (cores < 4) return { ...ingest, delivery: ['writer.*', 'journal'] }
   const writers = actors.filter((actor) => actor.startsWith('writer.'))
-  return {
-    ...ingest,
-    ...own(actors, ['traffic']),
-    ...Object.fromEntries(writers.map((actor) => [actor, [actor]])),
-  }
-}
-
-/** A group for each of these that is planned. */
-function own(actors: readonly string[], names: readonly string[]): Record<string, string[]> {
-  return Object.fromEntries(names.filter((name) => actors.includes(name)).map((name) => [name, [name]]))
+  return { ...ingest, journal: ['journal'], ...Object.fromEntries(writers.map((actor) => [actor, [actor]])) }
 }
 
 function matching(actors: readonly string[], pattern: string, group: string): string[] {

@@ -12,8 +12,13 @@ const placements: readonly {
   readonly placement: Placement
 }[] = [
   {
-    name: 'ingest, journal and writers apart',
+    name: 'the default of few cores',
     rounds: 2,
+    placement: { ingest: ['source.*', ...CHAIN], delivery: ['writer.*', 'journal'] },
+  },
+  {
+    name: 'ingest, journal and writers apart',
+    rounds: 1,
     placement: { ingest: ['source.*', ...CHAIN], journal: ['journal'], writers: ['writer.*'] },
   },
   {

@@ -8,7 +8,7 @@ const ACTORS = ['source.pods', 'parse', 'enrich', 'sample', 'journal', 'writer.e
 test('few cores share the writers, more cores give each its own thread', () => {
   assert.deepEqual(
     placeActors(ACTORS, undefined, 2).map(({ group }) => group),
-    ['ingest', 'journal', 'writers'],
+    ['ingest', 'delivery'],
   )
   assert.deepEqual(
     placeActors(ACTORS, undefined, 8).map(({ group }) => group),

@@ -102,7 +102,8 @@ test('threads that die go on with settings, boosts and rates as they were', asyn
     )
   }
   const service = (n: number) => ({ level: 'debug', service_name: n % 2 === 0 ? 'a' : 'b' })
-  for (const [at, group] of ['ingest', 'journal'].entries()) {
+  for (const [at, actor] of ['sample', 'journal', 'traffic'].entries()) {
+    const group = scene.node.status().actors[actor]?.group ?? ''
     scene.write(10, service)
     await until(
       () => scene.count() === 10 * at + 5,
