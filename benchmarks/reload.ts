@@ -60,9 +60,12 @@ async function main(): Promise<void> {
 /** A section as it arrives over a connection, and the whole file as a signal has it read. */
 async function idle(urls: Urls): Promise<Result[]> {
   const { node, file } = await start('idle', urls)
+  const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+  // What starting costs is not idling.
+  await pause(3000)
   const before = process.cpuUsage()
   const startedMs = performance.now()
-  await new Promise((resolve) => setTimeout(resolve, 3000))
+  await pause(5000)
   const { user, system } = process.cpuUsage(before)
   const share = (user + system) / 1000 / (performance.now() - startedMs)
   process.stdout.write(`an idle node of ${cpus().length} cores takes ${(100 * share).toFixed(2)} % of one\n`)

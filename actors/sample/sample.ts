@@ -39,7 +39,7 @@ export function sample(context: ActorContext, options: SampleOptions): Actor {
   let cancelTick = (): void => undefined
 
   function onBatch(batch: BatchMessage): void {
-    live.apply()
+    live.beforeBatch()
     const { origin, from, to, carry } = batch
     if (batch.identity !== undefined) origins.identified(origin, batch.identity)
     if (from < to) take(batch)
@@ -92,7 +92,7 @@ export function sample(context: ActorContext, options: SampleOptions): Actor {
 
   function tick(): void {
     const now = context.clock.monotonic()
-    live.apply()
+    live.betweenBatches()
     const recordsDue = scanner.frameCount() > 0 && now - openedAtMs >= options.records.batch_age_max
     const positionsDue = dirtyAtMs > 0 && now - dirtyAtMs >= POSITIONS_AGE_MS
     // Never wait for a slot in a timer: the frame can grow on until one is free.
@@ -125,7 +125,7 @@ export function sample(context: ActorContext, options: SampleOptions): Actor {
     stop() {
       cancelTick()
       live.stop()
-      streams.count()
+      streams.take()
       if (!ended) finish()
     },
     on: {
@@ -154,7 +154,8 @@ export function sample(context: ActorContext, options: SampleOptions): Actor {
 
   function finish(): void {
     ended = true
-    streams.count()
+    // Nobody follows the traffic any more, but the metrics are to be whole.
+    streams.take()
     seal()
     context.send('journal', { type: 'end_of_input' })
   }
