@@ -119,7 +119,6 @@ function createBench(name: string, section: object | undefined): Bench {
     step() {
       const message: MessageOf<'traffic'> = {
         type: 'traffic',
-        epoch: 1,
         elapsedMs: 1000,
         services: streams.take(),
       }

@@ -82,7 +82,6 @@ export type Message =
   // sample → traffic: what every service had since the message before, about once a second
   | {
       readonly type: 'traffic'
-      readonly epoch: number
       readonly elapsedMs: number
       readonly services: readonly ServiceCounts[]
     }

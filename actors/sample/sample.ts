@@ -108,7 +108,7 @@ export function sample(context: ActorContext, options: SampleOptions): Actor {
   function step(now: number): void {
     const elapsedMs = now - steppedAtMs
     steppedAtMs = now
-    context.send('traffic', { type: 'traffic', epoch: context.epoch, elapsedMs, services: streams.take() })
+    context.send('traffic', { type: 'traffic', elapsedMs, services: streams.take() })
   }
 
   function durable(tokens: readonly number[]): void {
