@@ -1,6 +1,7 @@
 // The memory that parse, enrich and sample share in their thread: one kernel with its scanner, frame codec and slab.
 import { createKernel } from '../kernel/kernel.js'
 import { createScanner, type InputRegion, type Scanner } from '../kernel/scanner.js'
+import { SERVICE_SLOTS, windowsBytes } from '../kernel/scanner-fields.js'
 import type { RecordsOptions } from '../protocol/config/node.js'
 import type { ActorContext } from '../runtime/actor.js'
 import { createFrameCodec, frameCodecBytes, type FrameCodec } from '../runtime/frame-codec.js'
@@ -57,6 +58,7 @@ export function ingestMemory(context: ActorContext, records: RecordsOptions): In
       FRAME_RECORDS_MAX * 32 +
       RECORDS_PER_SCAN * (192 + 16 * 8) +
       CONTEXTS_MAX * CONTEXT_BYTES +
+      windowsBytes(SERVICE_SLOTS) +
       frameCodecBytes(codecOptions) +
       1024 * 1024
     const kernel = createKernel({ memoryBytes })

@@ -51,6 +51,28 @@ export interface KernelExports extends KernelCodecExports {
   seenBytesPtr(): number
   keptBytesPtr(): number
 
+  /** Per stream id a u32: bits 0–15 the service slot, 16–31 the status table. */
+  servicesPtr(): number
+  /** Tables 0 … 64 of 1,024 f32, of which the first 1,000 are rates by status. */
+  statusRatesPtr(): number
+
+  /** Forgets all configured field names. */
+  fieldsReset(): void
+  /** Where the next name's text goes. */
+  fieldTextPtr(): number
+  /** Adds the name at fieldTextPtr, for the root's members or for those of objects of a prefix; 0: no room. Specs are in fields.ts. */
+  fieldRoot(length: number, spec: number): number
+  fieldNested(prefix: number, length: number, spec: number): number
+
+  /** Bytes that windows of `slots` services take. */
+  windowsBytes(slots: number): number
+  windowSlotBytes(): number
+  windowsBegin(ptr: number, slots: number): void
+  /** u32 slots that have something, in no order. */
+  windowsTouchedPtr(): number
+  windowsTouched(): number
+  windowClear(slot: number): void
+
   frameBegin(outPtr: number, indexPtr: number): void
   /** Writes kept records as canonical NDJSON. Returns the next record not emitted. */
   emit(

@@ -1,7 +1,7 @@
 // Cleaning inside the table: SLOW entries get new bytes in a region of their own and are scanned again in place.
 import { cleanRecord } from './clean.js'
 import type { Kernel } from './kernel.js'
-import { FLAG, RECORD_BYTES, RUNS_RESERVE, WORD } from './table.js'
+import { FLAG, RECORD_BYTES, RECORD_WORDS, RUNS_RESERVE, WORD } from './table.js'
 
 export interface CleanArea {
   readonly ptr: number
@@ -33,6 +33,7 @@ function forceText(kernel: Kernel, entry: number): void {
   kernel.u32[at + WORD.LEVEL] = 0
   kernel.u32.fill(0, at + WORD.SERVICE, at + WORD.RATE)
   kernel.u32.fill(0, at + WORD.TIME, at + WORD.SLOW_REASON)
+  kernel.u32.fill(0, at + WORD.STATUS, at + RECORD_WORDS)
 }
 
 interface Progress {

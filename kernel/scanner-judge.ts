@@ -48,13 +48,19 @@ export interface JudgeSide {
   takeCounts(each: (counts: StreamCounts) => void): void
   /** True when tables are three quarters full: before the next scan, seal the open frame and call reset. */
   needsReset(): boolean
-  /** Forgets streams and interned texts. Record table entries and the open frame's stream ids are void after it. */
+  /** Forgets streams and interned texts; service slots' windows and status tables stay. Record table entries and the open frame's stream ids are void after it. */
   reset(): void
 }
 
 const MISS_WORDS = 6
 /** The smallest rate that differs from 0: sample_rate is written with up to 15 decimals. */
 const RATE_MIN = 1e-9
+
+/** A rate as the kernel takes it: 0, or 1e-9 … 1. NaN stays. */
+export function clampRate(rate: number): number {
+  if (rate >= 1) return 1
+  return rate < RATE_MIN ? 0 : rate
+}
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
@@ -73,7 +79,7 @@ export function createJudge(kernel: Kernel, tablePtr: number, seed: bigint): Jud
   const rates = fn.ratesPtr() / 4
   fn.judgeSeed(Number(seed & 0xffffffffn), Number((seed >> 32n) & 0xffffffffn))
   const setRate = (id: number, rate: number): void => {
-    f32[rates + id] = Number.isNaN(rate) || rate >= 1 ? 1 : rate < RATE_MIN ? 0 : rate
+    f32[rates + id] = Number.isNaN(rate) ? 1 : clampRate(rate)
   }
   const readMisses = (rateOf: (stream: NewStream) => number): void => {
     const first = fn.missPtr() / 4

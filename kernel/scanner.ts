@@ -2,6 +2,7 @@
 import { type ContextArena, createContextArena } from './context.js'
 import type { Kernel } from './kernel.js'
 import { cleanEntries, createCleanArea } from './scanner-clean.js'
+import { createFieldSide, type FieldSide, SERVICE_SLOTS } from './scanner-fields.js'
 import { createJudge, type JudgeSide } from './scanner-judge.js'
 import { RECORD_BYTES, RECORD_WORDS, RUNS_RESERVE, WORD } from './table.js'
 
@@ -21,6 +22,8 @@ export interface ScannerOptions {
   readonly cleanBytes?: number
   /** Seed of the sampling generator and of the filled timestamp digits. */
   readonly seed: bigint
+  /** Services with a window of their own, slot 0 included, which all others share; at most 65,536. Default 1,024; 5.5 KiB each, touched when used. */
+  readonly serviceSlots?: number
 }
 
 /** What a frame needs to be sealed. */
@@ -41,7 +44,7 @@ export interface InputRegion {
   readonly bytes: Uint8Array
 }
 
-export interface Scanner extends JudgeSide {
+export interface Scanner extends JudgeSide, FieldSide {
   readonly kernel: Kernel
   readonly contexts: ContextArena
   readonly recordsMax: number
@@ -198,5 +201,6 @@ export function createScanner(kernel: Kernel, options: ScannerOptions): Scanner 
     ...entries,
     ...frameSide(kernel, tablePtr, options),
     ...createJudge(kernel, tablePtr, options.seed),
+    ...createFieldSide(kernel, tablePtr, options.serviceSlots ?? SERVICE_SLOTS),
   }
 }

@@ -46,6 +46,14 @@ export const WORD = {
   NODE_NAME_END: 37,
   SLOW_REASON: 38,
   DROPPED: 39,
+  /** Configured fields: the status + 1; 0 = none. */
+  STATUS: 40,
+  /** Address of the latency's number. */
+  LATENCY: 41,
+  FIELD_BITS: 42,
+  CONTAINERS: 43,
+  /** f64, set by judge when LATENCY is not 0. */
+  LATENCY_MS: 44,
 } as const
 
 export const FLAG = {
@@ -104,3 +112,7 @@ export const RUNS_RESERVE = 1024
 export const STREAMS_MAX = 16384
 /** Interned texts before internReset. */
 export const INTERN_MAX = 4096
+/** Status tables are numbered 1 … STATUS_TABLES; 0 = none. */
+export const STATUS_TABLES = 64
+/** A status is 0 … STATUSES − 1. */
+export const STATUSES = 1000

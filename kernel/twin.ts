@@ -1,8 +1,10 @@
 // The twin: scan, clean and emit of one record in plain TypeScript, the oracle that the kernel is tested against. Not for the hot path.
 import { type CleanMember, cleanText } from './clean.js'
 import type { ContextFields } from './context.js'
+import type { FieldNames } from './fields.js'
 import { isReadable, type Target, targetOf, trustBit } from './names.js'
 import { TRUST } from './table.js'
+import { readFields, type TwinFields } from './twin-fields.js'
 import { levelOfRaw, textLevel } from './twin-level.js'
 import { formatTime, type ReadTime, readTime, readTimeValue } from './twin-time.js'
 
@@ -15,6 +17,8 @@ export interface TwinMeta {
   readonly nowMs: number
   /** 0 < rate <= 1, an f32; default 1. */
   readonly rate?: number
+  /** What carries status and latency; default nothing. */
+  readonly fields?: FieldNames
 }
 
 export interface TwinRecord {
@@ -33,8 +37,11 @@ export interface TwinRecord {
   /** SLOW bits of what cleaning changed. */
   readonly reasons: number
   readonly dropped: number
+  /** Status and latency. */
+  readonly fields: TwinFields
 }
 
+const NO_FIELDS: FieldNames = { status: [], latency: [] }
 const LEVELS = ['unknown', 'TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL']
 const LOG_TYPES = ['app', 'audit', 'metric']
 const encoder = new TextEncoder()
@@ -155,6 +162,7 @@ export function canonicalize(content: Uint8Array, context: ContextFields, meta: 
         : LOG_TYPES.indexOf(logTypeRaw.slice(1, -1)),
     reasons,
     dropped: dropped + sorted.dropped,
+    fields: readFields(members ?? [], meta.fields ?? NO_FIELDS),
   }
 }
 

@@ -1,5 +1,6 @@
 // The verdict on a batch of records: each one's stream, its rate, and whether it is kept. Records of one trace share their fate on every node.
 import { C_ID, C_LEVEL, C_LOG_TYPE_NUMBER } from './context'
+import { hasFields, judgeFields } from './judge-fields'
 import { countRecord, rateOf, streamOf } from './streams'
 import * as T from './table'
 
@@ -102,7 +103,7 @@ export function judge(tablePtr: usize, from: u32, to: u32, ctxPtr: usize): u32 {
     let flags = load<u32>(entry, T.FLAGS)
     if ((flags & (T.F_SKIP | T.F_PARTIAL | T.F_JUDGED)) != 0) continue
     const stream = entryStream(entry, ctxPtr)
-    const rate = rateOf(stream)
+    let rate = rateOf(stream)
     if (isNaN<f32>(rate)) {
       if (undecided++ == 0) next = n
       continue
@@ -111,6 +112,7 @@ export function judge(tablePtr: usize, from: u32, to: u32, ctxPtr: usize): u32 {
       store<i64>(entry, nowNs, T.TS)
       store<u32>(entry, 3, T.TS_DIGITS)
     }
+    if ((flags & T.F_JSON) != 0 && hasFields(entry)) rate = judgeFields(entry, stream, rate)
     const kept = isKept(entry, rate)
     flags |= T.F_JUDGED
     if (kept) flags |= T.F_KEPT

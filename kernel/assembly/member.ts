@@ -1,4 +1,5 @@
 // One member of a record whose name has a meaning: its value goes into the record table, or the member is dropped.
+import { takeField } from './field-values'
 import { intern } from './intern'
 import * as N from './names'
 import { addSlow } from './slow'
@@ -101,8 +102,15 @@ function takeInterned(entry: usize, isService: bool, from: usize, to: usize, tru
   return true
 }
 
-/** Takes the value [from, to) for `target`. False: the member stays as it is, under its own name. */
-export function takeMember(entry: usize, target: u32, from: usize, to: usize, trust: u32): bool {
+/** Takes the value [from, to) of the key at `key` for `target`. False: the member stays as it is, under its own name. */
+export function takeMember(
+  entry: usize,
+  target: u32,
+  key: usize,
+  from: usize,
+  to: usize,
+  trust: u32,
+): bool {
   switch (target) {
     case N.N_TIME:
     case N.N_TIME_ALIAS:
@@ -133,7 +141,9 @@ export function takeMember(entry: usize, target: u32, from: usize, to: usize, tr
       return (trust & T.T_STREAM) != 0 && dropMember(entry)
     case N.N_LABELS:
       return (trust & T.T_LABELS) != 0 && dropMember(entry)
-    default:
+    case N.N_RESERVED:
       return dropMember(entry)
+    default:
+      return takeField(entry, target, key, from)
   }
 }

@@ -1,4 +1,5 @@
 // The member names that have a meaning: which target a key of the root object is for, by a perfect hash table.
+import { chainField, longField } from './field-names'
 import { hashWords, headWord, tailWord } from './hash'
 
 export const N_OWN: u32 = 0
@@ -26,8 +27,14 @@ export const N_STREAM: u32 = 16
 /** kubernetes and kubernetes.labels.* */
 export const N_LABELS: u32 = 17
 
+/** A key that shares its entry with another's: it may be a configured field's. */
+export const N_CHAIN: u32 = 31
+/** From here on: configured fields by number. Their members stay the record's own. */
+export const N_FIELD: u32 = 32
+
 const ENTRY_SHIFT: usize = 5
-/** 128 entries of u64 head, u64 tail, u32 length, u32 target. */
+const ENTRIES: usize = 128
+/** 128 entries of u64 head, u64 tail, u32 length, u32 target, u32 target of every other key (N_OWN or N_CHAIN). */
 const TABLE: usize = memory.data(4096, 64)
 const TEXT: usize = memory.data(32, 16)
 /** `kubernetes.labels.` */
@@ -84,11 +91,42 @@ export function targetOf(head: u64, tail: u64, length: usize, hash: u64): u32 {
   const entry = TABLE + ((<usize>(hash >> 57)) << ENTRY_SHIFT)
   const different =
     (load<u64>(entry) ^ head) | (load<u64>(entry, 8) ^ tail) | <u64>(load<u32>(entry, 16) ^ <u32>length)
-  return different == 0 ? load<u32>(entry, 20) : N_OWN
+  return different == 0 ? load<u32>(entry, 20) : load<u32>(entry, 24)
 }
 
-/** The target of a key longer than 16 bytes: only labels have such names. */
+/** The target of a key longer than 16 bytes: only labels and configured fields have such names. */
 export function longTarget(at: usize, length: usize): u32 {
-  if (length < PREFIX_BYTES || load<u16>(at, 16) != load<u16>(PREFIX, 16)) return N_OWN
-  return i8x16.all_true(i8x16.eq(v128.load(at), v128.load(PREFIX))) ? N_LABELS : N_OWN
+  if (
+    length >= PREFIX_BYTES &&
+    load<u16>(at, 16) == load<u16>(PREFIX, 16) &&
+    i8x16.all_true(i8x16.eq(v128.load(at), v128.load(PREFIX)))
+  )
+    return N_LABELS
+  const field = longField(at, length)
+  return field == 0 ? N_OWN : N_FIELD + field
+}
+
+/** Makes the name of at most 16 bytes at `at` that of a configured field; none of the names above. */
+export function putField(at: usize, length: usize, field: u32): void {
+  const head = headWord(at, length)
+  const tail = tailWord(at, length)
+  const entry = TABLE + ((<usize>(hashWords(head, tail, length) >> 57)) << ENTRY_SHIFT)
+  if (load<u32>(entry, 20) != N_OWN) {
+    store<u32>(entry, N_CHAIN, 24)
+    chainField(field)
+    return
+  }
+  store<u64>(entry, head)
+  store<u64>(entry, tail, 8)
+  store<u32>(entry, <u32>length, 16)
+  store<u32>(entry, N_FIELD + field, 20)
+}
+
+/** Takes all configured fields out of the table. */
+export function forgetFields(): void {
+  for (let n: usize = 0; n < ENTRIES; n++) {
+    const entry = TABLE + (n << ENTRY_SHIFT)
+    if (load<u32>(entry, 20) >= N_FIELD) memory.fill(entry, 0, <usize>1 << ENTRY_SHIFT)
+    store<u32>(entry, N_OWN, 24)
+  }
 }

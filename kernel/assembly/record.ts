@@ -78,7 +78,7 @@ function scanMembers(entry: usize, at: usize, trust: u32, serial: u32): usize {
       end = (first | 32) == 123 ? scanNested(value) : scanScalar(value)
       if (end == 0) return 0
     }
-    if (target == 0 || !takeMember(entry, target, value, end, trust)) {
+    if (target == 0 || !takeMember(entry, target, key, value, end, trust)) {
       if (runEnd + 1 == member) store<u32>(runsAt - 4, <u32>end)
       else addRun(member, end)
       runEnd = end

@@ -13,6 +13,8 @@ const SEEN: usize = memory.data(65540, 16)
 const KEPT: usize = memory.data(65540, 16)
 const SEEN_BYTES: usize = memory.data(131080, 16)
 const KEPT_BYTES: usize = memory.data(131080, 16)
+/** Per stream: u16 service slot, u16 status table. */
+const SERVICES: usize = memory.data(65540, 16)
 const MISSES: usize = memory.data(393240, 16)
 /** Per stream: i64 newest time, i64 last time. */
 export const STREAM_TIMES: usize = memory.data(262160, 16)
@@ -34,6 +36,9 @@ export function seenBytesPtr(): usize {
 }
 export function keptBytesPtr(): usize {
   return KEPT_BYTES
+}
+export function servicesPtr(): usize {
+  return SERVICES
 }
 export function missPtr(): usize {
   return MISSES
@@ -63,6 +68,7 @@ function addStream(slot: usize, a: u64, b: u64): u32 {
   store<u64>(key, a)
   store<u64>(key, b, 8)
   store<f32>(RATES + ((<usize>id) << 2), f32.NaN)
+  store<u32>(SERVICES + ((<usize>id) << 2), 0)
   store<u32>(SEEN + ((<usize>id) << 2), 0)
   store<u32>(KEPT + ((<usize>id) << 2), 0)
   store<f64>(SEEN_BYTES + ((<usize>id) << 3), 0)
@@ -109,4 +115,9 @@ export function countRecord(stream: u32, bytes: u32, kept: bool): void {
 
 export function rateOf(stream: u32): f32 {
   return load<f32>(RATES + ((<usize>stream) << 2))
+}
+
+/** Bits 0–15 the service slot, 16–31 the status table; 0 = none was set. */
+export function serviceOf(stream: u32): u32 {
+  return load<u32>(SERVICES + ((<usize>stream) << 2))
 }

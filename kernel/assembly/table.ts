@@ -30,6 +30,16 @@ export const LOG_TYPE_RAW: usize = 136
 export const NODE_NAME: usize = 144
 export const SLOW_REASON: usize = 152
 export const DROPPED: usize = 156
+/** Configured fields: the status + 1; 0 = none. */
+export const STATUS: usize = 160
+/** Address of the latency's number, 0 = none. */
+export const LATENCY: usize = 164
+/** Bits 0–1 the latency's unit, 2–7 the generation of the field names, then 6 bits for each container's prefix number. */
+export const FIELD_BITS: usize = 168
+/** Addresses of up to CONTAINERS_MAX objects that may hold status or latency. */
+export const CONTAINERS: usize = 172
+/** f64, once judged: the latency; it lies over the containers, which are done with by then. */
+export const LATENCY_MS: usize = 176
 
 export const F_JSON: u32 = 1
 export const F_PARTIAL: u32 = 2
@@ -60,6 +70,9 @@ export const SLOW_TIME: u32 = 16
 export const SLOW_LEVEL: u32 = 32
 export const SLOW_TOO_MANY: u32 = 64
 export const SLOW_OTHER: u32 = 128
+
+/** Objects of one record that are looked into for nested fields; more are not. */
+export const CONTAINERS_MAX: u32 = 4
 
 /** Runs that one record may have before it is SLOW. */
 export const RUNS_RESERVE: usize = 1024
