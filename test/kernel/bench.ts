@@ -38,6 +38,7 @@ export function smallScanner(options?: {
   inputBytes?: number
   recordsMax?: number
   frameBytes?: number
+  serviceSlots?: number
 }): Scanner {
   const inputBytes = options?.inputBytes ?? 1 << 20
   const frameBytes = options?.frameBytes ?? 1 << 21
@@ -50,6 +51,7 @@ export function smallScanner(options?: {
     frameBytes,
     frameRecordsMax: 4096,
     seed: 42n,
+    ...(options?.serviceSlots === undefined ? {} : { serviceSlots: options.serviceSlots }),
   })
 }
 
@@ -120,9 +122,10 @@ function compareRecord(
     logType: scanner.word(record, WORD.LOG_TYPE),
     dropped: scanner.word(record, WORD.DROPPED),
     service: scanner.text(record, WORD.SERVICE_RAW)?.slice(1, -1),
+    fields: scanner.fieldsOf(record),
   }
-  const { json, level, tsNs, tsDigits, traceId, logType, dropped, service } = twin
-  assert.deepEqual(got, { json, level, tsNs, tsDigits, traceId, logType, dropped, service }, line)
+  const { json, level, tsNs, tsDigits, traceId, logType, dropped, service, fields } = twin
+  assert.deepEqual(got, { json, level, tsNs, tsDigits, traceId, logType, dropped, service, fields }, line)
 }
 
 /** The root object's keys in order, duplicates included, by a reviver-free walk. */
