@@ -86,3 +86,52 @@ test('a latency differs from the number that JSON.parse reads by no more than it
   })
   fc.assert(property, { numRuns: 2000 })
 })
+
+test('braces, quotes and names inside of strings do not mislead the look into an object', () => {
+  const pieces = [
+    '"',
+    '\\',
+    '{',
+    '}',
+    '[',
+    ']',
+    '|',
+    ':',
+    ',',
+    's',
+    'status',
+    '"status":5',
+    '7',
+    ' ',
+    'x'.repeat(15),
+  ]
+  const tricky = fc.array(fc.constantFrom(...pieces), { maxLength: 6 }).map((parts) => parts.join(''))
+  const value = fc.oneof(tricky, fc.nat(999), fc.constant(null), fc.array(fc.nat(9), { maxLength: 2 }))
+  const key = fc.oneof(tricky, fc.constantFrom('s', 'ss', 'st', 'method', 'time'))
+  const http = fc.array(fc.tuple(key, value), { maxLength: 6 }).chain((members) =>
+    fc.tuple(fc.nat(members.length), fc.nat(999), fc.boolean()).map(([at, status, has]) => {
+      const all = has ? members.toSpliced(at, 0, ['status', status]) : members
+      return Object.fromEntries(all.map(([name, one]) => [name === '__proto__' ? 'p' : name, one]))
+    }),
+  )
+  const names: FieldNames = { status: ['http.status'], latency: [{ path: 'http.time', unit: 'ms' }] }
+  const onlyStatus: FieldNames = { ...names, latency: [] }
+  const property = fc.property(
+    http,
+    fc.nat(64),
+    fc.constantFrom(0, 1),
+    fc.boolean(),
+    (object, from, indent, both) => {
+      // Indented, then on one line again: white space around every token.
+      const text = JSON.stringify({ http: object }, undefined, indent).replaceAll('\n', ' ')
+      compare(both ? names : onlyStatus, [encoder.encode(text)], from)
+      const isStatus = typeof object['status'] === 'number'
+      assert.equal(scanner.fieldsOf(0).status, isStatus ? object['status'] : statusText(object['status']))
+    },
+  )
+  fc.assert(property, { numRuns: 600 })
+})
+
+function statusText(value: unknown): number | undefined {
+  return typeof value === 'string' && /^\d{1,3}$/.test(value) ? Number(value) : undefined
+}
