@@ -1,7 +1,8 @@
 // Renders overlays as users do, and reads the objects out of them.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { parseAllDocuments } from 'yaml'
+import { parseAllDocuments, stringify } from 'yaml'
 import { parseConfig, type LoadedConfig } from '../../runtime/config/load.js'
 import { findKustomize, repository, run, skipWithout } from './tools.js'
 
@@ -40,12 +41,15 @@ export function renderOverlay(name: string): Manifest[] {
 
 /** The standalone overlay with one more component, as a user would write it. */
 export function renderWithComponent(name: string): Manifest[] {
-  const folder = mkdtempSync(path.join(repository, 'k8s/.test-'))
+  const folder = mkdtempSync(path.join(realpathSync(tmpdir()), 'millrace-k8s-'))
+  const there = (what: string) => path.relative(folder, path.join(repository, 'k8s', what))
+  const body = {
+    namespace: 'millrace',
+    resources: [there('overlays/standalone')],
+    components: [there(`components/${name}`)],
+  }
   try {
-    writeFileSync(
-      path.join(folder, 'kustomization.yaml'),
-      `namespace: millrace\nresources: [../overlays/standalone]\ncomponents: [../components/${name}]\n`,
-    )
+    writeFileSync(path.join(folder, 'kustomization.yaml'), stringify(body))
     return renderFolder(folder)
   } finally {
     rmSync(folder, { recursive: true, force: true })
