@@ -151,6 +151,17 @@ test('variables of the pod that are filled in too early, or break the text', () 
   assert.equal(backends['loki']?.type === 'loki' && backends['loki'].url, 'http://loki.logging:3100')
 })
 
+test("labels of the shared configuration that a tenant's would replace", () => {
+  const text =
+    'sources: { pods: { type: kubernetes } }\nbackends: { loki: { type: loki, url: "http://l:1", labels: [service_name, namespace] } }\n'
+  const { loki } = configOf('shop', files(PLAN, text)).backends
+  assert.deepEqual(loki?.type === 'loki' && loki.labels, [
+    'service_name',
+    'namespace',
+    'kubernetes.labels.env',
+  ])
+})
+
 test('two tenants of which one index template would match the indices of the other', () => {
   const text =
     'sources: { pods: { type: kubernetes } }\nbackends: { es: { type: elasticsearch, url: "http://es:1", index: "a-%Y" } }\n'

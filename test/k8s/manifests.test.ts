@@ -21,9 +21,7 @@ import {
 } from './render.js'
 import { problemsOf } from './schemas.js'
 
-const everything = (): [string, Manifest[]][] => [
-  ...OVERLAYS.map((name): [string, Manifest[]] => [name, renderOverlay(name)]),
-]
+const everything = () => OVERLAYS.map((name): [string, Manifest[]] => [name, renderOverlay(name)])
 
 for (const name of OVERLAYS) {
   test(`a manifest of overlay ${name} that the API server refuses`, whereRendered, () => {

@@ -1,6 +1,7 @@
 // Which namespaces a kubernetes source reads: those chosen, but for those left out.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Bench } from './bench.js'
 import { criLines } from './folders.js'
 import { ended, sourcesFixture } from './fixture.js'
 
@@ -13,8 +14,8 @@ function writePods(...namespaces: readonly string[]): void {
       criLines(n, 1),
     )
 }
-const namespacesOf = (bench: Awaited<ReturnType<typeof fixture.pods>>) =>
-  bench.announced.map(({ origin }) => origin.trusted.namespace).toSorted()
+const namespacesOf = (bench: Bench) =>
+  bench.announced.map(({ origin }) => String(origin.trusted.namespace)).toSorted((a, b) => a.localeCompare(b))
 
 test('a pod of a namespace that belongs to another agent is not read', async () => {
   writePods('shop', 'payments', 'kube-system', 'shop-staging')
