@@ -47,6 +47,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./tap.js')).tapCommand(),
   },
   {
+    name: 'tenants',
+    summary: 'write the manifests of tenants from a plan: namespaces, labels, retention, budget',
+    load: async () => (await import('./tenants.js')).tenantsCommand(),
+  },
+  {
     name: 'wal',
     summary: 'inspect and check the journal of a node',
     load: async () => (await import('./wal.js')).walCommand(),

@@ -28,7 +28,10 @@ export function kubernetesSource(context: ActorContext, source: KubernetesSource
   const nodeName = options.node_name ?? process.env['NODE_NAME'] ?? context.node.id
   const conditions = createConditions(context, name)
   const folders = createFolders(conditions, context.clock.now)
-  const excludeNamespaces = new Set(options.exclude_namespaces)
+  const excluded = new Set(options.exclude_namespaces)
+  const chosen = options.namespaces === undefined ? undefined : new Set(options.namespaces)
+  const wantsNamespace = (namespace: string) =>
+    !excluded.has(namespace) && (chosen === undefined || chosen.has(namespace))
   const labels: PodLabels = createPodLabels({
     context,
     source: name,
@@ -78,7 +81,7 @@ export function kubernetesSource(context: ActorContext, source: KubernetesSource
     tail: options,
     records,
     logs: {
-      find: () => findContainerLogs({ root, excludeNamespaces, folders, conditions }),
+      find: () => findContainerLogs({ root, wantsNamespace, folders, conditions }),
       logOf: (path) => containerLogOf(root, path),
       describe,
       admit: (log, waitedMs) => !isContainerLog(log) || labels.admit(log.pod.podUid, waitedMs),
