@@ -1,6 +1,7 @@
 // Every message that actors exchange: one discriminated union, so that a handler's switch is checked to be exhaustive.
 import type { Carry, FileIdentity, OpenCarry, Position } from './positions.js'
 import type { LogType } from './levels.js'
+import type { PodEventText, PodFacts } from './pod.js'
 
 /** Where records come from and what the host knows about them; sent by a source before the origin's first slab, and again when labels arrive. */
 export interface Origin {
@@ -90,6 +91,25 @@ export type Message =
   | { readonly type: 'done'; readonly writer: string; readonly seqs: readonly number[] }
   | { readonly type: 'outage'; readonly writer: string }
   | { readonly type: 'recovered'; readonly writer: string }
+  // parse → capture
+  | PanicMessage
+  // kubernetes source ↔ capture: the source has the one watch of the node's pods
+  | { readonly type: 'pods_wanted'; readonly replyTo: string }
+  | {
+      readonly type: 'pods'
+      readonly pods: readonly PodFacts[]
+      /** These are all: others are gone. */
+      readonly all: boolean
+    }
+  | {
+      readonly type: 'pod_events_wanted'
+      readonly namespace: string
+      readonly podUid: string
+      readonly replyTo: string
+    }
+  | { readonly type: 'pod_events'; readonly podUid: string; readonly events: readonly PodEventText[] }
+  // capture, control → traffic
+  | BoostMessage
   // any → supervisor
   | StatusMessage
   | { readonly type: 'idle'; readonly actor: string; readonly idle: boolean }
@@ -132,6 +152,32 @@ export interface FrameMessage {
   readonly encodedBytes: number
   /** It may have been sent before, wholly or in part: after a crash, or by a writer that is gone. */
   readonly suspect?: true
+}
+
+/** A line of a container's stderr that a dying process writes. */
+export interface PanicMessage {
+  readonly type: 'panic'
+  readonly language: PanicLanguage
+  readonly namespace: string
+  readonly podName: string
+  readonly podUid: string
+  readonly containerName: string
+  /** The runtime's time of the line, ms since the epoch. */
+  readonly atMs: number
+}
+export type PanicLanguage = 'go' | 'java' | 'python' | 'node' | 'rust'
+
+/** Everything that matches is kept until then. */
+export interface BoostMessage {
+  readonly type: 'boost'
+  readonly match: {
+    readonly namespace?: string
+    readonly pod?: string
+    readonly pod_uid?: string
+    readonly service?: string
+  }
+  /** Wall clock, ms since the epoch. */
+  readonly untilMs: number
 }
 
 /** What an actor says of itself, for readyz, status and top. */

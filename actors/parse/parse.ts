@@ -9,6 +9,7 @@ import { CUT_LOOK_BYTES } from './cut.js'
 import { createEntryWork } from './entries.js'
 import { createBatchOut } from './batch-out.js'
 import { type OriginState, originState } from './origin-state.js'
+import { createPanicWatch } from './panics.js'
 
 export interface ParseOptions {
   readonly records: RecordsOptions
@@ -16,6 +17,8 @@ export interface ParseOptions {
   readonly sources: number
   /** Largest canonical record that every backend takes, bytes. */
   readonly canonicalBytesMax: number
+  /** Last words of processes that are no older than this are told to `capture`; left out: nobody listens. */
+  readonly panicAgeMaxMs?: number
 }
 
 /** Anything that makes an entry more than a plain record. */
@@ -31,6 +34,10 @@ export function parse(context: ActorContext, options: ParseOptions): Actor {
   const lingering = new Map<string, OriginState>()
   const out = createBatchOut(context, scanner, scratch)
   const entries = createEntryWork(context, scanner, out, options)
+  const panics =
+    options.panicAgeMaxMs === undefined
+      ? undefined
+      : createPanicWatch(context, scanner, options.panicAgeMaxMs)
   let inputsLeft = options.sources
   let cancelGroups = (): void => undefined
 
@@ -44,6 +51,7 @@ export function parse(context: ActorContext, options: ParseOptions): Actor {
     for (let at = begin; at < end; ) {
       if (scanner.needsReset()) context.send('enrich', { type: 'reset_streams' })
       const count = scanner.scanLines(at, end, state.format, state.trust)
+      panics?.look(state, count)
       out.open(state, { base: begin, offset: slab.offset })
       const needsWork = state.carries.length > 0 || state.special || slab.cut === true || needsLook(count)
       if (needsWork) records -= entries.work(state, count, slab)

@@ -1,0 +1,49 @@
+// What the actor `capture` is planned with; it is there where containers are read.
+import { join } from 'node:path'
+import type { CaptureOptions, CaptureStoreOptions } from '../../protocol/config/capture.js'
+import type { Config } from '../../protocol/config/schema.js'
+
+export interface CapturePlan {
+  readonly options: CaptureOptions
+  readonly store: CaptureStoreOptions
+  readonly nats: Config['nats']
+  /** Folders of container logs. */
+  readonly logRoots: readonly string[]
+  /** The source whose watch tells of the pods; undefined when no source has one. */
+  readonly podsFrom?: string
+  readonly watchesPanics: boolean
+}
+
+/** Undefined where nothing is to be captured. */
+export function planCapture(config: Config, once: boolean): CapturePlan | undefined {
+  const pods = Object.entries(config.sources).flatMap(([name, source]) =>
+    source.type === 'kubernetes' ? [{ name, source }] : [],
+  )
+  if (once || pods.length === 0 || config.capture.detect.length === 0) return undefined
+  const watching = pods.find(({ source }) => source.api !== 'off')
+  return {
+    options: config.capture,
+    store: chooseStore(config),
+    nats: config.nats,
+    logRoots: pods.map(({ source }) => source.path),
+    watchesPanics: config.capture.detect.includes('panic'),
+    ...(watching === undefined ? {} : { podsFrom: `source.${watching.name}` }),
+  }
+}
+
+const NATS_TIMEOUT_MS = 10_000
+
+/** The configured store, else the archive's folder, else NATS, else the node's own disk. */
+export function chooseStore(config: Config): CaptureStoreOptions {
+  if (config.capture.store !== undefined) return config.capture.store
+  for (const backend of Object.values(config.backends))
+    if (backend.type === 'archive') return { type: 'folder', path: join(backend.path, 'captures') }
+  if (config.nats !== undefined)
+    return { type: 'nats', bucket: 'millrace-captures', timeout: NATS_TIMEOUT_MS }
+  return { type: 'folder', path: join(capturesFolder(config.node.data_dir), 'kept') }
+}
+
+/** Where captures lie until the store has them. */
+export function capturesFolder(dataDir: string): string {
+  return join(dataDir, 'captures')
+}
