@@ -38,8 +38,8 @@ interface WatchedPod {
   readonly containers: Map<string, WatchedContainer>
 }
 
-/** How often new pods are searched for, as a multiple of the poll. */
-const SEARCH_EVERY_MS = 5000
+/** New pods are searched for once in so many polls. */
+const POLLS_PER_SEARCH = 10
 
 export function createOomWatch(
   context: Pick<ActorContext, 'clock' | 'fail'>,
@@ -115,7 +115,7 @@ export function createOomWatch(
 
   function poll(): void {
     const now = context.clock.monotonic()
-    const searching = now - searchedMs >= SEARCH_EVERY_MS
+    const searching = now - searchedMs >= POLLS_PER_SEARCH * options.pollMs
     if (searching) {
       searchedMs = now
       tree = findTree(options.root)

@@ -31,16 +31,21 @@ export function planCapture(config: Config, once: boolean): CapturePlan | undefi
   }
 }
 
-const NATS_TIMEOUT_MS = 10_000
+/** As if the store had been configured with its defaults; stated here because threads do not load the schema. */
+const FOLDER_BYTES_MAX = 1024 ** 3
+const NATS_DEFAULTS = { bucket: 'millrace-captures', retention: 30 * 86_400_000, timeout: 10_000 }
 
 /** The configured store, else the archive's folder, else NATS, else the node's own disk. */
 export function chooseStore(config: Config): CaptureStoreOptions {
   if (config.capture.store !== undefined) return config.capture.store
   for (const backend of Object.values(config.backends))
-    if (backend.type === 'archive') return { type: 'folder', path: join(backend.path, 'captures') }
-  if (config.nats !== undefined)
-    return { type: 'nats', bucket: 'millrace-captures', timeout: NATS_TIMEOUT_MS }
-  return { type: 'folder', path: join(capturesFolder(config.node.data_dir), 'kept') }
+    if (backend.type === 'archive') return folder(join(backend.path, 'captures'))
+  if (config.nats !== undefined) return { type: 'nats', ...NATS_DEFAULTS }
+  return folder(join(capturesFolder(config.node.data_dir), 'kept'))
+}
+
+function folder(path: string): CaptureStoreOptions {
+  return { type: 'folder', path, bytes_max: FOLDER_BYTES_MAX }
 }
 
 /** Where captures lie until the store has them. */

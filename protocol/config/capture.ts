@@ -35,6 +35,9 @@ const s3Store = z.strictObject({
 const folderStore = z.strictObject({
   type: z.literal('folder'),
   path: path().describe('Folder, for example on a mounted share'),
+  bytes_max: size('1GiB', { min: '1MiB' }).describe(
+    'Bound of all captures in it; at the bound the oldest go, counted',
+  ),
 })
 
 const natsStore = z.strictObject({
@@ -44,6 +47,7 @@ const natsStore = z.strictObject({
     .regex(/^[A-Za-z0-9_-]{1,64}$/, 'expected 1 to 64 letters, digits, - and _')
     .default('millrace-captures')
     .describe('Object store bucket; made when it is not there'),
+  retention: duration('30d', { min: '1m' }).describe('Age at which captures go from a bucket that was made'),
   timeout: duration('10s', { min: '10ms', max: '10m' }).describe('Longest wait for one answer'),
 })
 
@@ -97,4 +101,5 @@ export const capture = z
 export type CaptureOptions = z.output<typeof capture>
 export type CaptureStoreOptions = NonNullable<CaptureOptions['store']>
 export type S3StoreOptions = z.output<typeof s3Store>
+export type FolderStoreOptions = z.output<typeof folderStore>
 export type NatsStoreOptions = z.output<typeof natsStore>
