@@ -96,7 +96,10 @@ export function capture(context: ActorContext, plan: CaptureActorOptions): Actor
     )
     boost(named)
     await turn(named, detectedMs)
-    await incidents.save()
+    // Not written down, it may be captured twice after a restart.
+    await incidents.save().catch((error: unknown) => {
+      log.warn({ detail: systemCode(error) ?? String(error) }, 'what was captured can not be written down')
+    })
   }
 
   async function identify(detection: Detection, detectedAtMs: number, figures: Figures | undefined): Promise<Named> {

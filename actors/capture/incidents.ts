@@ -20,7 +20,7 @@ export interface Incidents {
   recover(): Promise<void>
   /** Undefined: capture it, it is remembered. Else why not. */
   refuse(detection: Detection): SkipPolicy | undefined
-  /** Writes down what is remembered. */
+  /** Writes down what is remembered; rejects with the system's error. */
   save(): Promise<void>
 }
 
@@ -39,6 +39,7 @@ const SAME_MS = 10_000
 export function createIncidents(options: IncidentOptions): Incidents {
   const { now } = options
   let incidents: Incident[] = []
+  let saving = Promise.resolve()
 
   /** A back-off is what follows an end; a panic and an OOM kill are two things even when they are close. */
   function isSame(known: Incident, detection: Detection): boolean {
@@ -75,7 +76,12 @@ export function createIncidents(options: IncidentOptions): Incidents {
       })
       return undefined
     },
-    save: () => writeWhole(options.file, Buffer.from(JSON.stringify(incidents))),
+    save() {
+      // One after the other, each with what is remembered by then.
+      const saved = saving.then(() => writeWhole(options.file, Buffer.from(JSON.stringify(incidents))))
+      saving = saved.catch(() => undefined)
+      return saved
+    },
   }
 }
 

@@ -35,6 +35,15 @@ export function createSpool(folder: string, bytesMax: number, nowMs: () => numbe
     await rm(join(folder, fileOf(key)), { force: true })
   }
 
+  let adding: Promise<unknown> = Promise.resolve()
+
+  async function write(key: string, bytes: Uint8Array): Promise<SpooledCapture[]> {
+    const given = await makeRoom(bytes.length)
+    await writeWhole(join(folder, fileOf(key)), bytes)
+    captures.set(key, { key, bytes: bytes.length, atMs: nowMs() })
+    return given
+  }
+
   /** Makes room by the oldest: the newest say most about what is going on now. */
   async function makeRoom(bytes: number): Promise<SpooledCapture[]> {
     const given: SpooledCapture[] = []
@@ -59,11 +68,11 @@ export function createSpool(folder: string, bytesMax: number, nowMs: () => numbe
         captures.set(keyOf(name), { key: keyOf(name), bytes: size, atMs: mtimeMs })
       }
     },
-    async add(key, bytes) {
-      const given = await makeRoom(bytes.length)
-      await writeWhole(join(folder, fileOf(key)), bytes)
-      captures.set(key, { key, bytes: bytes.length, atMs: nowMs() })
-      return given
+    add(key, bytes) {
+      // One after the other: two at once would each count on the same room.
+      const added = adding.then(() => write(key, bytes))
+      adding = added.catch(() => undefined)
+      return added
     },
     async read(key) {
       try {
