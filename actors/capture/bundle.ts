@@ -6,10 +6,7 @@ import { pack } from 'tar-stream'
 const compress = promisify(gzip)
 
 /** `files`: name → text. `atMs` is what the archive says they were written at. */
-export async function packCapture(
-  files: Readonly<Record<string, string>>,
-  atMs: number,
-): Promise<Buffer> {
+export async function packCapture(files: Readonly<Record<string, string>>, atMs: number): Promise<Buffer> {
   const archive = pack()
   for (const [name, text] of Object.entries(files)) archive.entry({ name, mtime: new Date(atMs) }, text)
   archive.finalize()

@@ -44,7 +44,8 @@ const NO_LIMIT_V1 = 2 ** 62
 
 export function readFigures(place: CgroupPlace): Figures {
   const { version } = place
-  const container = place.containerFolder === undefined ? undefined : readGroup(place.containerFolder, version)
+  const container =
+    place.containerFolder === undefined ? undefined : readGroup(place.containerFolder, version)
   const pod = readGroup(place.podFolder, version)
   return {
     version,
@@ -112,5 +113,7 @@ function numberOf(text: string | undefined): number | undefined {
 /** `key number` lines. */
 function fieldsOf(text: string | undefined): Record<string, number> | undefined {
   if (text === undefined) return undefined
-  return Object.fromEntries([...text.matchAll(/^(\S+) (\d+)$/gm)].map(([, key, value]) => [key, Number(value)]))
+  return Object.fromEntries(
+    [...text.matchAll(/^(\S+) (\d+)$/gm)].map(([, key, value]) => [key, Number(value)]),
+  )
 }

@@ -143,7 +143,11 @@ export function createOomWatch(
     placeOf(podUid, containerId) {
       const pod = pods.get(podUid)
       if (pod === undefined || tree === undefined) return undefined
-      return placeAt(pod, containerId === undefined ? undefined : pod.containers.get(containerId), tree.version)
+      return placeAt(
+        pod,
+        containerId === undefined ? undefined : pod.containers.get(containerId),
+        tree.version,
+      )
     },
     pods: () => (tree === undefined ? undefined : pods.size),
   }

@@ -63,11 +63,13 @@ export function createPodWatch(now: () => number, onDetection: (detection: Detec
     },
     podOf: (uid) => pods.get(uid),
     containerOf(uid, { name, id }) {
-      return pods.get(uid)?.containers.find((container) =>
-        name === undefined
-          ? id !== undefined && (container.containerId === id || container.ended?.containerId === id)
-          : container.name === name,
-      )
+      return pods
+        .get(uid)
+        ?.containers.find((container) =>
+          name === undefined
+            ? id !== undefined && (container.containerId === id || container.ended?.containerId === id)
+            : container.name === name,
+        )
     },
     ended(uid, name, sinceMs, signal) {
       return new Promise((resolve) => {

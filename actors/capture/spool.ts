@@ -2,6 +2,7 @@
 import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { systemCode } from '../../protocol/errors.js'
+import { isCaptureKey } from './name.js'
 import { writeWhole } from './stores/folder.js'
 
 export interface SpooledCapture {
@@ -12,8 +13,10 @@ export interface SpooledCapture {
 }
 
 export interface Spool {
-  /** What an earlier run has left behind. */
+  /** What an earlier run has left behind; what it wrote by half is deleted. */
   recover(): Promise<void>
+  /** As `recover`, changing nothing. */
+  look(): Promise<void>
   /** Durable when it resolves. Returns the captures that had to go for it, oldest first. Rejects with the system's error. */
   add(key: string, bytes: Uint8Array): Promise<readonly SpooledCapture[]>
   read(key: string): Promise<Uint8Array | undefined>
@@ -33,6 +36,17 @@ export function createSpool(folder: string, bytesMax: number, nowMs: () => numbe
   async function remove(key: string): Promise<void> {
     captures.delete(key)
     await rm(join(folder, fileOf(key)), { force: true })
+  }
+
+  async function look(): Promise<void> {
+    for (const name of await readdir(folder)) {
+      // A node that runs may have stored it meanwhile.
+      const file = name.endsWith('.tar.gz')
+        ? await stat(join(folder, name)).catch(() => undefined)
+        : undefined
+      if (file !== undefined && isCaptureKey(keyOf(name)))
+        captures.set(keyOf(name), { key: keyOf(name), bytes: file.size, atMs: Math.round(file.mtimeMs) })
+    }
   }
 
   let adding: Promise<unknown> = Promise.resolve()
@@ -61,13 +75,11 @@ export function createSpool(folder: string, bytesMax: number, nowMs: () => numbe
   return {
     async recover() {
       await mkdir(folder, { recursive: true, mode: 0o700 })
-      for (const name of await readdir(folder)) {
+      for (const name of await readdir(folder))
         if (name.endsWith('.tmp')) await rm(join(folder, name), { force: true })
-        if (!name.endsWith('.tar.gz')) continue
-        const { size, mtimeMs } = await stat(join(folder, name))
-        captures.set(keyOf(name), { key: keyOf(name), bytes: size, atMs: mtimeMs })
-      }
+      await look()
     },
+    look,
     add(key, bytes) {
       // One after the other: two at once would each count on the same room.
       const added = adding.then(() => write(key, bytes))

@@ -50,7 +50,11 @@ function rangeOf(lines: readonly StderrLine[], at: number, language: PanicLangua
   if (language !== 'node') return [at, endOf(lines, at)]
   const { atMs } = lines[at] as StderrLine
   let from = at
-  while (from > 0 && at - from < NODE_BACK_LINES && atMs - (lines[from - 1] as StderrLine).atMs <= NODE_BACK_MS)
+  while (
+    from > 0 &&
+    at - from < NODE_BACK_LINES &&
+    atMs - (lines[from - 1] as StderrLine).atMs <= NODE_BACK_MS
+  )
     from--
   return [from, endOf(lines, at)]
 }

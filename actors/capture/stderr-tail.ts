@@ -68,7 +68,8 @@ async function tailOf(container: string, options: TailOptions): Promise<StderrTa
         const parsed = parse(line)
         if (parsed === undefined || parsed.atMs > untilMs) continue
         restart ??= file.restart
-        if (parsed.stream === 'stderr' && reversed.length === 0) fromMs = Math.min(fromMs, parsed.atMs - windowMs)
+        if (parsed.stream === 'stderr' && reversed.length === 0)
+          fromMs = Math.min(fromMs, parsed.atMs - windowMs)
         if (parsed.atMs < fromMs && reversed.length > 0) return finish(false)
         if (parsed.stream !== 'stderr') continue
         keptBytes += line.length

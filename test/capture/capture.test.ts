@@ -8,7 +8,16 @@ import type { MessageOf } from '../../protocol/messages.js'
 import { startKubernetesStandIn, type PodObject } from '../stand-ins/kubernetes-api.js'
 import { startS3StandIn, type S3StandIn } from '../stand-ins/s3.js'
 import { podGroupV1, podGroupV2 } from './cgroups.js'
-import { CONTAINER_ID, criLine, logFile, type Scene, type SceneOptions, startScene, UID, unpack } from './scene.js'
+import {
+  CONTAINER_ID,
+  criLine,
+  logFile,
+  type Scene,
+  type SceneOptions,
+  startScene,
+  UID,
+  unpack,
+} from './scene.js'
 
 const GO_PANIC = [
   'panic: runtime error: index out of range [7] with length 3',
@@ -85,7 +94,10 @@ async function captured(server: S3StandIn, n = 0): Promise<Captured> {
 
 test('a panic: stack, figures, ten seconds of stderr and meta are in the store, and the pod is boosted', async () => {
   const { server, store } = await s3()
-  const at = await scene({ store, prepare: (folder) => podGroupV2(join(folder, 'cgroup'), UID, CONTAINER_ID) })
+  const at = await scene({
+    store,
+    prepare: (folder) => podGroupV2(join(folder, 'cgroup'), UID, CONTAINER_ID),
+  })
   at.write(
     logFile('app', 3),
     [
@@ -105,7 +117,8 @@ test('a panic: stack, figures, ten seconds of stderr and meta are in the store, 
   assert.doesNotMatch(files['stderr.log'] ?? '', /old line|standard output/)
   assert.match(files['cgroup.txt'] ?? '', /memory\.events\nlow 0/)
   assert.equal(memory['pod']?.['limitBytes'], 64 * 1024 * 1024)
-  const { reason, exit_code, exit_code_source, oom_killer_enabled, restart_count, language, container_name } = meta
+  const { reason, exit_code, exit_code_source, oom_killer_enabled, restart_count, language, container_name } =
+    meta
   assert.deepEqual(
     { reason, exit_code, exit_code_source, oom_killer_enabled, restart_count, language, container_name },
     {
@@ -208,12 +221,18 @@ test('a crash loop that the Kubernetes API tells of is captured with its events,
     state: { waiting: { reason: 'CrashLoopBackOff' } },
     lastState: ended('Error', 1),
   })
-  api.event(looping, { type: 'Warning', reason: 'BackOff', message: 'Back-off restarting failed container', count: 9 })
+  api.event(looping, {
+    type: 'Warning',
+    reason: 'BackOff',
+    message: 'Back-off restarting failed container',
+    count: 9,
+  })
   api.put(looping)
   await at.until(() => server.objects.size === 1, 'the object')
   const { files, meta, memory } = await captured(server)
   assert.deepEqual(Object.keys(files).sort(), FILES)
-  const { reason, exit_code, exit_code_source, restart_count, waiting_reason, kubernetes_reason, language } = meta
+  const { reason, exit_code, exit_code_source, restart_count, waiting_reason, kubernetes_reason, language } =
+    meta
   assert.deepEqual(
     { reason, exit_code, exit_code_source, restart_count, waiting_reason, kubernetes_reason, language },
     {

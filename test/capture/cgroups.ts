@@ -21,7 +21,8 @@ export function podGroupV2(root: string, uid: string, containerId: string): PodG
   const folder = join(root, 'kubepods.slice', 'kubepods-burstable.slice', slice)
   const containerFolder = join(folder, `cri-containerd-${containerId}.scope`)
   let kills = 0
-  const events = () => `low 0\nhigh 0\nmax ${kills * 120}\noom ${kills}\noom_kill ${kills}\noom_group_kill 0\n`
+  const events = () =>
+    `low 0\nhigh 0\nmax ${kills * 120}\noom ${kills}\noom_kill ${kills}\noom_group_kill 0\n`
   const files = {
     'memory.current': `${LIMIT - 4096}\n`,
     'memory.peak': `${LIMIT}\n`,
@@ -64,7 +65,10 @@ export function podGroupV1(root: string, uid: string, containerId: string): PodG
   for (const group of [folder, containerFolder]) {
     writeFileSync(join(group, 'memory.usage_in_bytes'), `${LIMIT - 4096}\n`)
     writeFileSync(join(group, 'memory.max_usage_in_bytes'), `${LIMIT}\n`)
-    writeFileSync(join(group, 'memory.limit_in_bytes'), `${group === folder ? '9223372036854771712' : LIMIT}\n`)
+    writeFileSync(
+      join(group, 'memory.limit_in_bytes'),
+      `${group === folder ? '9223372036854771712' : LIMIT}\n`,
+    )
     writeFileSync(join(group, 'memory.oom_control'), control(0))
     writeFileSync(join(group, 'memory.stat'), 'cache 4096\nrss 61440\n')
     appendFileSync(join(group, 'cgroup.procs'), '4711\n')

@@ -71,7 +71,9 @@ export async function startScene(wanted: SceneOptions): Promise<Scene> {
     node: { id: 'node-1', clusterId: 'test', dataDir: join(folder, 'data') },
     send(to, message) {
       sent.push({ to, message })
-      const handler = actors.get(to)?.on[message.type] as ((message: Message, from: string) => void) | undefined
+      const handler = actors.get(to)?.on[message.type] as
+        | ((message: Message, from: string) => void)
+        | undefined
       if (handler !== undefined) queueMicrotask(() => handler(message, name))
     },
   })

@@ -22,7 +22,10 @@ test('captures that wait are bounded on disk: the oldest goes and is named', asy
   await spool.recover()
   assert.deepEqual(await spool.add(key(1), new Uint8Array(40)), [])
   // Two at once do not count on the same room.
-  const both = await Promise.all([spool.add(key(2), new Uint8Array(40)), spool.add(key(3), new Uint8Array(40))])
+  const both = await Promise.all([
+    spool.add(key(2), new Uint8Array(40)),
+    spool.add(key(3), new Uint8Array(40)),
+  ])
   assert.deepEqual(
     both.flat().map((given) => given.key),
     [key(1)],

@@ -31,7 +31,11 @@ export interface KubernetesStandIn {
   close(): Promise<void>
 }
 
-type Change = { readonly version: number; readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly pod: PodObject }
+type Change = {
+  readonly version: number
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'
+  readonly pod: PodObject
+}
 interface Watch {
   readonly response: ServerResponse
   readonly matches: (pod: PodObject) => boolean
@@ -64,8 +68,15 @@ export async function startKubernetesStandIn({ token = 'node-token' } = {}): Pro
     const from = Number(query.get('continue') ?? 0)
     const limit = Math.min(PAGE_MAX, Number(query.get('limit') ?? PAGE_MAX))
     const next = from + limit < matching.length ? { continue: String(from + limit) } : {}
-    const items = matching.slice(from, from + limit).map(({ pod, version: at }) => objectOf(pod, at, isPartial))
-    return { kind: 'PodList', apiVersion: 'v1', metadata: { resourceVersion: String(version), ...next }, items }
+    const items = matching
+      .slice(from, from + limit)
+      .map(({ pod, version: at }) => objectOf(pod, at, isPartial))
+    return {
+      kind: 'PodList',
+      apiVersion: 'v1',
+      metadata: { resourceVersion: String(version), ...next },
+      items,
+    }
   }
 
   function watchPods(query: URLSearchParams, isPartial: boolean, response: ServerResponse): void {
@@ -120,7 +131,12 @@ export async function startKubernetesStandIn({ token = 'node-token' } = {}): Pro
     event(pod, event) {
       const { uid, name, namespace } = pod.metadata
       const lastTimestamp = new Date().toISOString()
-      events.push({ count: 1, lastTimestamp, ...event, involvedObject: { kind: 'Pod', uid, name, namespace } })
+      events.push({
+        count: 1,
+        lastTimestamp,
+        ...event,
+        involvedObject: { kind: 'Pod', uid, name, namespace },
+      })
     },
     compact() {
       changes = []

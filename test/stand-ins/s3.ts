@@ -42,7 +42,8 @@ export async function startS3StandIn(options: S3StandInOptions): Promise<S3Stand
 }
 
 function handle(request: Request, options: S3StandInOptions, objects: Map<string, Buffer>): Answer {
-  const problem = verifySignature(request, options, Date.now()) ?? verifyBody(request) ?? verifyToken(request, options)
+  const problem =
+    verifySignature(request, options, Date.now()) ?? verifyBody(request) ?? verifyToken(request, options)
   if (problem !== undefined) return fault(problem.status, problem.code)
   const place = placeOf(request, options)
   if (place.bucket !== options.bucket) return fault(404, 'NoSuchBucket')

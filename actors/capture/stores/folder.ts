@@ -17,7 +17,8 @@ export function folderStore(
       if (!isCaptureKey(name)) continue
       // Another node may clear the same folder.
       const file = await stat(join(folder, name)).catch(() => undefined)
-      if (file !== undefined) found.push({ key: name, bytes: file.size, storedAtMs: Math.round(file.mtimeMs) })
+      if (file !== undefined)
+        found.push({ key: name, bytes: file.size, storedAtMs: Math.round(file.mtimeMs) })
     }
     return found.sort((a, b) => b.storedAtMs - a.storedAtMs)
   }

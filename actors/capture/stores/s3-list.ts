@@ -14,7 +14,13 @@ export function parseList(xml: string): ObjectPage {
     const key = element(part, 'Key')
     const storedAtMs = Date.parse(element(part, 'LastModified') ?? '')
     if (key === undefined) return []
-    return [{ key, bytes: Number(element(part, 'Size') ?? 0), storedAtMs: Number.isNaN(storedAtMs) ? 0 : storedAtMs }]
+    return [
+      {
+        key,
+        bytes: Number(element(part, 'Size') ?? 0),
+        storedAtMs: Number.isNaN(storedAtMs) ? 0 : storedAtMs,
+      },
+    ]
   })
   const rest = xml.replace(CONTENTS, '')
   const next = element(rest, 'IsTruncated') === 'true' ? element(rest, 'NextContinuationToken') : undefined

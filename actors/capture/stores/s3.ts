@@ -46,7 +46,9 @@ export function s3Store(options: S3StoreOptions, { lookup }: S3Surroundings = {}
       method,
       url: url.href,
       headers: {
-        'x-amz-content-sha256': createHash('sha256').update(body ?? '').digest('hex'),
+        'x-amz-content-sha256': createHash('sha256')
+          .update(body ?? '')
+          .digest('hex'),
         ...(body === undefined ? {} : { 'content-type': 'application/gzip' }),
       },
       accessKeyId: options.access_key_id,
@@ -79,7 +81,11 @@ export function s3Store(options: S3StoreOptions, { lookup }: S3Surroundings = {}
       const found: StoredCapture[] = []
       let token: string | undefined
       for (let pages = 0; pages < PAGES_MAX; pages++) {
-        const query = { 'list-type': '2', prefix, ...(token === undefined ? {} : { 'continuation-token': token }) }
+        const query = {
+          'list-type': '2',
+          prefix,
+          ...(token === undefined ? {} : { 'continuation-token': token }),
+        }
         const { status, bytes } = await send('GET', '/', query)
         if (status !== 200) throw refused(place, 'list its captures', status, bytes)
         const page = parseList(bytes.toString('utf8'))
@@ -125,7 +131,9 @@ function refused(place: string, doing: string, status: number, body: Buffer): Mi
   const text = body.toString('utf8', 0, 4096)
   const code = /<Code>([\w.]{1,64})<\/Code>/.exec(text)?.[1]
   const message = `captures: ${place} does not ${doing}: ${status}${code === undefined ? '' : ` ${code}`}`
-  return new MillraceError('capture.store', message, { cause: Object.assign(new Error(text), { code: String(status) }) })
+  return new MillraceError('capture.store', message, {
+    cause: Object.assign(new Error(text), { code: String(status) }),
+  })
 }
 
 async function readAll(body: AsyncIterable<Buffer>): Promise<Buffer> {
