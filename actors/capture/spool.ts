@@ -1,7 +1,8 @@
 // Captures on disk until the store has them: each a file of its own, bounded in bytes, found again after a restart.
-import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { systemCode } from '../../protocol/errors.js'
+import { makeFolder } from '../../runtime/make-folder.js'
 import { isCaptureKey } from './name.js'
 import { writeWhole } from './stores/folder.js'
 
@@ -74,7 +75,7 @@ export function createSpool(folder: string, bytesMax: number, nowMs: () => numbe
 
   return {
     async recover() {
-      await mkdir(folder, { recursive: true, mode: 0o700 })
+      makeFolder(folder, 0o700)
       for (const name of await readdir(folder))
         if (name.endsWith('.tmp')) await rm(join(folder, name), { force: true })
       await look()

@@ -1,5 +1,5 @@
 // A node's captures on a bench: folders of container logs and control groups, an S3 store and a Kubernetes API, and the actor between them.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
@@ -27,6 +27,10 @@ export interface Scene {
   sentTo<T extends MessageType>(to: string, type: T): MessageOf<T>[]
   send(message: Message): void
   metric(name: string, labels?: Readonly<Record<string, string>>): number
+  /** From each detection to the store, s. */
+  seconds(): readonly number[]
+  /** The only capture in a folder. */
+  storedBytes(folder: string): Buffer
   /** Writes a file below the folder. */
   write(name: string, text: string): void
   /** Ends the actor and starts another one on the same data dir. */
@@ -65,8 +69,13 @@ export async function startScene(wanted: SceneOptions): Promise<Scene> {
   const bench = createBench({ name: 'pods' })
   const sent: Scene['sent'] = []
   const actors = new Map<string, Actor>()
+  const seconds: number[] = []
+  const observe = (name: string, value: number): void => {
+    if (name === 'capture_seconds') seconds.push(value)
+  }
   const contextOf = (name: string): ActorContext => ({
     ...bench.context,
+    metrics: { ...bench.context.metrics, observe },
     name,
     node: { id: 'node-1', clusterId: 'test', dataDir: join(folder, 'data') },
     send(to, message) {
@@ -105,6 +114,13 @@ export async function startScene(wanted: SceneOptions): Promise<Scene> {
       ;(actor.on[message.type] as (message: Message, from: string) => void)(message, 'test')
     },
     metric: (name, labels) => bench.metric(name as never, labels),
+    seconds: () => seconds,
+    storedBytes(stored) {
+      const names = readdirSync(stored, { recursive: true, encoding: 'utf8' })
+      const found = names.filter((name) => name.endsWith('.tar.gz'))
+      if (found.length !== 1) throw new Error(`expected one capture, got ${found.join(', ')}`)
+      return readFileSync(join(stored, found[0] as string))
+    },
     write,
     async restart() {
       await actor.stop?.()

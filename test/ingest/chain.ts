@@ -26,6 +26,7 @@ export interface CollectedFrame {
 export interface Chain {
   readonly frames: CollectedFrame[]
   readonly toSources: Message[]
+  readonly toCapture: Message[]
   readonly live: ReturnType<typeof openLiveSettings>
   send(to: 'parse', message: Message): void
   /** Puts text into the slab as a source would and sends it, a slab at a time. */
@@ -44,6 +45,7 @@ export interface ChainOptions {
   readonly records?: Partial<RecordsOptions>
   readonly sampling?: unknown
   readonly canonicalBytesMax?: number
+  readonly panicAgeMaxMs?: number
 }
 
 const EVERYTHING = { tiers: { fatal: 1, error: 1, warn: 1, info: 1, debug: 1, trace: 1 } }
@@ -69,6 +71,7 @@ export function createChain(options: ChainOptions = {}): Chain {
   }
   const frames: CollectedFrame[] = []
   const toSources: Message[] = []
+  const toCapture: Message[] = []
   const actors = new Map<string, Actor>()
   const base: Omit<ActorContext, 'name'> = {
     node: { id: 'node-1', clusterId: 'test', dataDir: '' },
@@ -91,6 +94,7 @@ export function createChain(options: ChainOptions = {}): Chain {
   }
   function route(to: string, message: Message): void {
     if (to.startsWith('source.')) toSources.push(message)
+    else if (to === 'capture') toCapture.push(message)
     else if (to === 'journal') append(message)
     else {
       const handler = actors.get(to)?.on[message.type] as
@@ -109,7 +113,12 @@ export function createChain(options: ChainOptions = {}): Chain {
     queueMicrotask(() => route('sample', { type: 'committed', frames: 1, epoch: 1 }))
   }
   const canonicalBytesMax = options.canonicalBytesMax ?? 262_144
-  actors.set('parse', parse({ ...base, name: 'parse' }, { records, sources: 1, canonicalBytesMax }))
+  const { panicAgeMaxMs } = options
+  const panics = panicAgeMaxMs === undefined ? {} : { panicAgeMaxMs }
+  actors.set(
+    'parse',
+    parse({ ...base, name: 'parse' }, { records, sources: 1, canonicalBytesMax, ...panics }),
+  )
   actors.set('enrich', enrich({ ...base, name: 'enrich' }, { records }))
   actors.set('sample', sample({ ...base, name: 'sample' }, { records, sources: ['source.test'] }))
   for (const actor of actors.values()) void actor.start?.()
@@ -117,6 +126,7 @@ export function createChain(options: ChainOptions = {}): Chain {
   return {
     frames,
     toSources,
+    toCapture,
     live,
     send: route,
     feed(origin, content, { offset = 0, last = false, token } = {}) {

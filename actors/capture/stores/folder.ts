@@ -1,8 +1,9 @@
 // Captures in a folder: written beside and renamed, so that a reader never sees half of one.
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { FolderStoreOptions } from '../../../protocol/config/capture.js'
 import { systemCode } from '../../../protocol/errors.js'
+import { makeFolder } from '../../../runtime/make-folder.js'
 import { isCaptureKey } from '../name.js'
 import type { CaptureStore, StoredCapture } from '../store.js'
 import { storeFault } from './fault.js'
@@ -67,7 +68,7 @@ export function folderStore(
 
 /** Durable when it resolves. The folder is made, readable by its owner only: stderr can say anything. */
 export async function writeWhole(file: string, bytes: Uint8Array): Promise<void> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+  makeFolder(dirname(file), 0o700)
   const handle = await open(`${file}.tmp`, 'w', 0o600)
   try {
     await handle.writeFile(bytes)
