@@ -55,7 +55,8 @@ export function parse(context: ActorContext, options: ParseOptions): Actor {
       const seen = survey(count)
       if ((seen & SEEN.TEXT_ON_STDERR) !== 0) panics?.look(state, count)
       out.open(state, { base: begin, offset: slab.offset })
-      const needsWork = state.carries.length > 0 || state.special || slab.cut === true || (seen & SEEN.SPECIAL) !== 0
+      const needsWork =
+        state.carries.length > 0 || state.special || slab.cut === true || (seen & SEEN.SPECIAL) !== 0
       if (needsWork) records -= entries.work(state, count, slab)
       else out.flush(0, count)
       records += count

@@ -2,22 +2,11 @@
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, test } from 'node:test'
-import type { S3StoreOptions } from '../../protocol/config/capture.js'
+import { test } from 'node:test'
 import type { MessageOf } from '../../protocol/messages.js'
-import { startKubernetesStandIn, type PodObject } from '../stand-ins/kubernetes-api.js'
-import { startS3StandIn, type S3StandIn } from '../stand-ins/s3.js'
 import { podGroupV1, podGroupV2 } from './cgroups.js'
-import {
-  CONTAINER_ID,
-  criLine,
-  logFile,
-  type Scene,
-  type SceneOptions,
-  startScene,
-  UID,
-  unpack,
-} from './scene.js'
+import { captured, FILES, s3, scene } from './bench.js'
+import { CONTAINER_ID, criLine, logFile, UID } from './scene.js'
 
 const GO_PANIC = [
   'panic: runtime error: index out of range [7] with length 3',
@@ -27,39 +16,6 @@ const GO_PANIC = [
   '\t/src/main.go:41',
   'exit status 2',
 ]
-const FILES = ['cgroup.txt', 'events.json', 'memory.json', 'meta.json', 'stack.txt', 'stderr.log']
-
-let cleanups: (() => unknown)[] = []
-afterEach(async () => {
-  for (const cleanup of cleanups.reverse()) await cleanup()
-  cleanups = []
-})
-
-async function s3(): Promise<{ server: S3StandIn; store: S3StoreOptions }> {
-  const key = { accessKeyId: 'AKIATEST', secretAccessKey: 'not+so/secret', region: 'eu-central-1' }
-  const server = await startS3StandIn({ ...key, bucket: 'last-words' })
-  cleanups.push(() => server.close())
-  return {
-    server,
-    store: {
-      type: 's3',
-      endpoint: server.url,
-      bucket: 'last-words',
-      prefix: 'captures/',
-      region: key.region,
-      path_style: true,
-      access_key_id: key.accessKeyId,
-      secret_access_key: key.secretAccessKey,
-      timeout: 5000,
-    },
-  }
-}
-
-async function scene(options: SceneOptions): Promise<Scene> {
-  const made = await startScene(options)
-  cleanups.push(() => made.close())
-  return made
-}
 
 function panic(atMs = Date.now(), more: Partial<MessageOf<'panic'>> = {}): MessageOf<'panic'> {
   return {
@@ -71,24 +27,6 @@ function panic(atMs = Date.now(), more: Partial<MessageOf<'panic'>> = {}): Messa
     containerName: 'app',
     atMs,
     ...more,
-  }
-}
-
-interface Captured {
-  readonly key: string
-  readonly files: Record<string, string>
-  readonly meta: Record<string, unknown>
-  readonly memory: Record<string, Record<string, unknown>>
-}
-
-async function captured(server: S3StandIn, n = 0): Promise<Captured> {
-  const [key = '', bytes = Buffer.alloc(0)] = [...server.objects][n] ?? []
-  const files = await unpack(bytes)
-  return {
-    key,
-    files,
-    meta: JSON.parse(files['meta.json'] ?? '{}') as Captured['meta'],
-    memory: JSON.parse(files['memory.json'] ?? '{}') as Captured['memory'],
   }
 }
 
@@ -186,127 +124,6 @@ test("an OOM kill whose container's group is gone before the look is told by the
   assert.equal(meta['container_id'], CONTAINER_ID)
   assert.equal(memory['container']?.['present'], false)
   assert.equal(memory['pod']?.['oomKills'], 1)
-})
-
-function pod(status: object): PodObject {
-  return {
-    metadata: { name: 'cart-7d9c5b8f6d-x2k4p', namespace: 'shop', uid: UID },
-    spec: {
-      nodeName: 'worker-7',
-      containers: [{ name: 'app', resources: { limits: { memory: '64Mi' } } }],
-    },
-    status: { containerStatuses: [{ name: 'app', containerID: `containerd://${CONTAINER_ID}`, ...status }] },
-  }
-}
-const ended = (reason: string, exitCode: number, agoMs = 0) => ({
-  terminated: {
-    reason,
-    exitCode,
-    finishedAt: new Date(Date.now() - agoMs).toISOString().replace(/\.\d+Z$/, 'Z'),
-    containerID: `containerd://${CONTAINER_ID}`,
-  },
-})
-
-test('a crash loop that the Kubernetes API tells of is captured with its events, over the one watch of the source', async () => {
-  const api = await startKubernetesStandIn()
-  cleanups.push(() => api.close())
-  const { server, store } = await s3()
-  api.put(pod({ restartCount: 4, state: { running: {} } }))
-  const at = await scene({ store, apiUrl: api.url })
-  at.write(logFile('app', 4), criLine('Traceback (most recent call last):') + criLine('ValueError: no'))
-  await at.until(() => api.watches() === 1, 'the watch')
-  assert.equal(server.objects.size, 0)
-  const looping = pod({
-    restartCount: 5,
-    state: { waiting: { reason: 'CrashLoopBackOff' } },
-    lastState: ended('Error', 1),
-  })
-  api.event(looping, {
-    type: 'Warning',
-    reason: 'BackOff',
-    message: 'Back-off restarting failed container',
-    count: 9,
-  })
-  api.put(looping)
-  await at.until(() => server.objects.size === 1, 'the object')
-  const { files, meta, memory } = await captured(server)
-  assert.deepEqual(Object.keys(files).sort(), FILES)
-  const { reason, exit_code, exit_code_source, restart_count, waiting_reason, kubernetes_reason, language } =
-    meta
-  assert.deepEqual(
-    { reason, exit_code, exit_code_source, restart_count, waiting_reason, kubernetes_reason, language },
-    {
-      reason: 'crash_loop',
-      exit_code: 1,
-      exit_code_source: 'kubernetes',
-      restart_count: 5,
-      waiting_reason: 'CrashLoopBackOff',
-      kubernetes_reason: 'Error',
-      language: 'python',
-    },
-  )
-  assert.match(files['events.json'] ?? '', /Back-off restarting failed container/)
-  assert.equal(memory['limit'], '64Mi')
-  assert.equal(api.watches(), 1)
-  // The same state again is no news.
-  api.put(looping)
-  api.bookmark()
-  await at.until(() => api.requests.length >= 3, 'the requests')
-  assert.equal(at.metric('captures_total', { reason: 'crash_loop' }), 1)
-})
-
-test('an OOM kill told by control group and Kubernetes is one capture, with the exit code of the latter', async () => {
-  const api = await startKubernetesStandIn()
-  cleanups.push(() => api.close())
-  const { server, store } = await s3()
-  api.put(pod({ restartCount: 0, state: { running: {} } }))
-  let group: ReturnType<typeof podGroupV2> | undefined
-  const at = await scene({
-    store,
-    apiUrl: api.url,
-    options: { settle: 300 },
-    prepare(folder) {
-      group = podGroupV2(join(folder, 'cgroup'), UID, CONTAINER_ID)
-    },
-  })
-  at.write(logFile(), criLine('x'))
-  await at.until(() => api.watches() === 1, 'the watch')
-  group?.kill()
-  await at.until(() => at.metric('captures_total', { reason: 'oom_killed' }) === 1, 'the detection')
-  api.put(pod({ restartCount: 1, state: { running: {} }, lastState: ended('OOMKilled', 137) }))
-  await at.until(() => server.objects.size === 1, 'the object')
-  await at.until(() => at.metric('captures_skipped_total', { policy: 'same' }) === 1, 'the second account')
-  const { meta } = await captured(server)
-  assert.deepEqual(
-    [meta['detected_by'], meta['exit_code'], meta['exit_code_source'], meta['restart_count']],
-    ['cgroup', 137, 'kubernetes', 1],
-  )
-})
-
-test('a watch that is told 410 lists again, and what ended in between is captured', async () => {
-  const api = await startKubernetesStandIn()
-  cleanups.push(() => api.close())
-  const { server, store } = await s3()
-  api.put(pod({ restartCount: 0, state: { running: {} } }))
-  const at = await scene({ store, apiUrl: api.url })
-  await at.until(() => api.watches() === 1, 'the watch')
-  api.put(pod({ restartCount: 1, state: { running: {} }, lastState: ended('OOMKilled', 137) }))
-  api.compact()
-  api.endWatches()
-  await at.until(() => server.objects.size === 1, 'the object')
-  assert.equal((await captured(server)).meta['reason'], 'oom_killed')
-})
-
-test('what happened long ago is not captured when a node comes up', async () => {
-  const api = await startKubernetesStandIn()
-  cleanups.push(() => api.close())
-  const { server, store } = await s3()
-  const loop = { waiting: { reason: 'CrashLoopBackOff' } }
-  api.put(pod({ restartCount: 9, state: loop, lastState: ended('OOMKilled', 137, 3_600_000) }))
-  const at = await scene({ store, apiUrl: api.url })
-  await at.until(() => at.metric('captures_skipped_total', { policy: 'old' }) === 2, 'the count')
-  assert.equal(server.objects.size, 0)
-  assert.deepEqual(at.sentTo('traffic', 'boost'), [])
 })
 
 test('a store that is down: the capture waits on disk, the status says so, and a restart brings it in', async () => {

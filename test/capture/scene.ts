@@ -8,6 +8,7 @@ import { capture, type CaptureActorOptions } from '../../actors/capture/capture.
 import { kubernetesSource } from '../../actors/sources/kubernetes.js'
 import { httpPodsApi } from '../../actors/sources/kubernetes/http-api.js'
 import { capture as captureSchema, type CaptureStoreOptions } from '../../protocol/config/capture.js'
+import type { Config } from '../../protocol/config/schema.js'
 import { kubernetesSource as sourceSchema } from '../../protocol/config/sources.js'
 import type { Message, MessageOf, MessageType } from '../../protocol/messages.js'
 import type { Actor, ActorContext } from '../../runtime/actor.js'
@@ -41,6 +42,7 @@ export interface Scene {
 
 export interface SceneOptions {
   readonly store: CaptureStoreOptions
+  readonly nats?: Config['nats']
   readonly options?: Record<string, unknown>
   /** The API that a kubernetes source watches for the capture. */
   readonly apiUrl?: string
@@ -92,7 +94,7 @@ export async function startScene(wanted: SceneOptions): Promise<Scene> {
   const plan: CaptureActorOptions = {
     options: { ...options, retry: { initial: 10, max: 50 } },
     store: wanted.store,
-    nats: undefined,
+    nats: wanted.nats,
     logRoots: [logs],
     watchesPanics: true,
     boosts: wanted.boosts ?? true,
