@@ -93,6 +93,13 @@ export type Message =
   | { readonly type: 'recovered'; readonly writer: string }
   // parse → capture
   | PanicMessage
+  // control → capture: an operator wants one now
+  | {
+      readonly type: 'capture'
+      readonly namespace: string
+      readonly pod: string
+      readonly container?: string
+    }
   // kubernetes source ↔ capture: the source has the one watch of the node's pods
   | { readonly type: 'pods_wanted'; readonly replyTo: string }
   | {

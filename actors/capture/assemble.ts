@@ -131,6 +131,7 @@ function metaOf({ context, options }: Assembly, named: Named, found: Found) {
 function exitOf(detection: Detection, ended: ContainerEnd | undefined, language: string | undefined) {
   if (ended !== undefined) return { exit_code: ended.exitCode, exit_code_source: 'kubernetes' }
   if (detection.reason === 'oom_killed') return { exit_code: SIGKILL_EXIT, exit_code_source: 'assumed' }
+  if (detection.reason === 'asked') return { exit_code: null, exit_code_source: 'unknown' }
   if (language === 'go') return { exit_code: 2, exit_code_source: 'assumed' }
   if (language === 'node') return { exit_code: 1, exit_code_source: 'assumed' }
   return { exit_code: null, exit_code_source: 'unknown' }

@@ -1,12 +1,13 @@
 // capture: keeps the last words of containers that die: notices it, packs what is known, and brings it to the store past the journal.
 import { join } from 'node:path'
 import { systemCode } from '../../protocol/errors.js'
+import type { MessageOf } from '../../protocol/messages.js'
 import type { Actor, ActorContext } from '../../runtime/actor.js'
-import type { Named } from './assemble.js'
 import type { Detection } from './detection.js'
 import { readFigures } from './figures.js'
 import { identify } from './identify.js'
 import { createIncidents } from './incidents.js'
+import { findPodUid } from './log-folder.js'
 import { createOomWatch, type OomKill } from './oom-watch.js'
 import { capturesFolder, type CapturePlan } from './plan.js'
 import { createPodEvents } from './pod-events.js'
@@ -66,10 +67,33 @@ export function capture(context: ActorContext, plan: CaptureActorOptions): Actor
   let sentStatus = ''
 
   function notice(detection: Detection): void {
-    if (!options.detect.includes(detection.reason)) return
-    const work = consider(detection)
+    if (detection.reason === 'asked' || options.detect.includes(detection.reason)) begin(consider(detection))
+  }
+
+  function begin(work: Promise<void>): void {
     underWay.add(work)
     void work.catch(context.fail).finally(() => underWay.delete(work))
+  }
+
+  async function asked({ namespace, pod, container }: MessageOf<'capture'>): Promise<void> {
+    const podUid = pods.uidOf(namespace, pod) ?? (await findPodUid(plan.logRoots, namespace, pod))
+    if (podUid === undefined) {
+      skip('unknown_pod')
+      log.warn({ namespace, pod }, 'a capture was asked for of a pod that is not on this node')
+      return
+    }
+    const names = {
+      namespace,
+      podName: pod,
+      ...(container === undefined ? {} : { containerName: container }),
+    }
+    notice({ reason: 'asked', by: 'operator', atMs: clock.now(), podUid, ...names })
+  }
+
+  function skip(policy: string): void {
+    skipped++
+    metrics.add('captures_skipped_total', 1, { policy })
+    tellStatus()
   }
 
   async function consider(detection: Detection): Promise<void> {
@@ -79,19 +103,16 @@ export function capture(context: ActorContext, plan: CaptureActorOptions): Actor
     const figures = place === undefined ? undefined : readFigures(place)
     const named = await identify(detection, { atMs: clock.now(), figures }, pods, plan.logRoots)
     const policy = incidents.refuse(named.detection)
-    if (policy !== undefined) {
-      skipped++
-      metrics.add('captures_skipped_total', 1, { policy })
-      return tellStatus()
-    }
+    if (policy !== undefined) return skip(policy)
     taken++
     metrics.add('captures_total', 1, { reason: detection.reason })
-    const { namespace, podName } = named
+    const { namespace, podName: pod } = named
+    const container = named.detection.containerName
     log.warn(
-      { namespace, pod: podName, container: named.detection.containerName, reason: detection.reason },
-      'a container has died; its last words are captured',
+      { namespace, pod, container, reason: detection.reason },
+      'the last words of a container are captured',
     )
-    boost(named)
+    if (detection.reason !== 'asked') boost(detection.podUid)
     await taking.take(named, detectedMs)
     // Not written down, it may be captured twice after a restart.
     await incidents.save().catch((error: unknown) => {
@@ -100,10 +121,13 @@ export function capture(context: ActorContext, plan: CaptureActorOptions): Actor
     tellStatus()
   }
 
-  function boost({ detection, namespace, podName }: Named): void {
+  function boost(podUid: string): void {
     if (!plan.boosts || options.boost === 0) return
-    const match = { namespace, pod: podName, pod_uid: detection.podUid }
-    context.send('traffic', { type: 'boost', match, untilMs: clock.now() + options.boost })
+    context.send('traffic', {
+      type: 'boost',
+      match: { pod_uid: podUid },
+      untilMs: clock.now() + options.boost,
+    })
   }
 
   function lost(key: string, reason: string): void {
@@ -147,6 +171,7 @@ export function capture(context: ActorContext, plan: CaptureActorOptions): Actor
       panic({ language, namespace, podName, podUid, containerName, atMs }) {
         notice({ reason: 'panic', by: 'log', atMs, podUid, namespace, podName, containerName, language })
       },
+      capture: (message) => begin(asked(message)),
       pods: (message) => pods.apply(message.pods, message.all),
       pod_events: (message) => events?.answered(message.podUid, message.events),
       drain() {},

@@ -4,9 +4,10 @@ import type { ContainerEnd } from '../../protocol/pod.js'
 import type { CgroupPlace } from './cgroup-tree.js'
 
 export interface Detection {
-  readonly reason: CaptureReason
+  /** `asked`: it lives, and an operator wants to see it. */
+  readonly reason: CaptureReason | 'asked'
   /** What noticed it. */
-  readonly by: 'log' | 'cgroup' | 'kubernetes'
+  readonly by: 'log' | 'cgroup' | 'kubernetes' | 'operator'
   /** When it happened, wall clock ms. */
   readonly atMs: number
   readonly podUid: string

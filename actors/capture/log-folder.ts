@@ -31,8 +31,25 @@ export async function findPodLogs(roots: readonly string[], podUid: string): Pro
   return undefined
 }
 
+/** The uid of a pod that is known by its names; undefined when no root has its logs. */
+export async function findPodUid(
+  roots: readonly string[],
+  namespace: string,
+  podName: string,
+): Promise<string | undefined> {
+  for (const root of roots) {
+    for (const name of await namesIn(root)) {
+      const pod = parsePodFolder(name)
+      if (pod?.namespace === namespace && pod.podName === podName) return pod.podUid
+    }
+  }
+  return undefined
+}
+
 /** Newest first. Compressed ones are left out: they are older than any rotation that matters here. */
 export async function containerLogs(podFolder: string, container: string): Promise<LogFile[]> {
+  // The name may come from elsewhere than this folder.
+  if (!isContainerName(container)) return []
   const folder = join(podFolder, container)
   return (await namesIn(folder))
     .flatMap((name) => {

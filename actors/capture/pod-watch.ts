@@ -5,6 +5,7 @@ import type { Detection } from './detection.js'
 export interface PodWatch {
   apply(pods: readonly PodFacts[], all: boolean): void
   podOf(uid: string): PodFacts | undefined
+  uidOf(namespace: string, name: string): string | undefined
   containerOf(uid: string, container: { name?: string; id?: string }): ContainerFacts | undefined
   /** Resolves with the container once it is told to have ended at `sinceMs` or later; undefined when that is not told in time. */
   ended(uid: string, name: string, sinceMs: number, signal: AbortSignal): Promise<ContainerFacts | undefined>
@@ -62,6 +63,10 @@ export function createPodWatch(now: () => number, onDetection: (detection: Detec
       for (const check of waiting) check()
     },
     podOf: (uid) => pods.get(uid),
+    uidOf(namespace, name) {
+      for (const pod of pods.values()) if (pod.namespace === namespace && pod.name === name) return pod.uid
+      return undefined
+    },
     containerOf(uid, { name, id }) {
       return pods
         .get(uid)

@@ -30,10 +30,11 @@ function panic(atMs = Date.now(), more: Partial<MessageOf<'panic'>> = {}): Messa
   }
 }
 
-test('a panic: stack, figures, ten seconds of stderr and meta are in the store, and the pod is boosted', async () => {
+test('a panic: stack, figures, ten seconds of stderr and meta are in the store, and the pod is boosted', async (t) => {
   const { server, store } = await s3()
   const at = await scene({
     store,
+    options: { settle: 500 },
     prepare: (folder) => podGroupV2(join(folder, 'cgroup'), UID, CONTAINER_ID),
   })
   at.write(
@@ -70,9 +71,10 @@ test('a panic: stack, figures, ten seconds of stderr and meta are in the store, 
     },
   )
   const [boost] = at.sentTo('traffic', 'boost')
-  assert.deepEqual(boost?.match, { namespace: 'shop', pod: 'cart-7d9c5b8f6d-x2k4p', pod_uid: UID })
+  assert.deepEqual(boost?.match, { pod_uid: UID })
   assert.ok((boost?.untilMs ?? 0) > Date.now() + 9 * 60_000)
   await at.until(() => at.metric('captures_stored_total') === 1, 'the count')
+  t.diagnostic(`detected to stored: ${at.seconds().map((s) => s.toFixed(3))} s`)
   assert.deepEqual(readdirSync(join(at.folder, 'data', 'captures', 'waiting')), [])
 })
 
@@ -158,6 +160,20 @@ test('a pod that dies all the time: no more captures in an hour than the bound, 
   const skipped = (policy: string) => at.metric('captures_skipped_total', { policy })
   await at.until(() => skipped('pod_limit') === 2 && skipped('node_limit') === 1, 'the counts')
   await at.until(() => server.objects.size === 3, 'the objects')
+})
+
+test('an operator who asks for a capture gets one, of a pod that is there', async () => {
+  const { server, store } = await s3()
+  const at = await scene({ store, options: { detect: ['panic'] } })
+  at.write(logFile('app', 1), criLine('alive'))
+  at.send({ type: 'capture', namespace: 'shop', pod: 'nobody' })
+  await at.until(() => at.metric('captures_skipped_total', { policy: 'unknown_pod' }) === 1, 'the count')
+  at.send({ type: 'capture', namespace: 'shop', pod: 'cart-7d9c5b8f6d-x2k4p', container: 'app' })
+  await at.until(() => server.objects.size === 1, 'the object')
+  const { meta, files } = await captured(server)
+  assert.deepEqual([meta['reason'], meta['detected_by'], meta['exit_code']], ['asked', 'operator', null])
+  assert.match(files['stderr.log'] ?? '', /alive/)
+  assert.deepEqual(at.sentTo('traffic', 'boost'), [])
 })
 
 test('names that others chose stay in their folder', async () => {

@@ -26,7 +26,7 @@ const ended = (reason: string, exitCode: number, agoMs = 0) => ({
   },
 })
 
-test('a crash loop that the Kubernetes API tells of is captured with its events, over the one watch of the source', async () => {
+test('a crash loop that the Kubernetes API tells of is captured with its events, over the one watch of the source', async (t) => {
   const api = await startKubernetesStandIn()
   cleanUp(() => api.close())
   const { server, store } = await s3()
@@ -66,6 +66,8 @@ test('a crash loop that the Kubernetes API tells of is captured with its events,
   )
   assert.match(files['events.json'] ?? '', /Back-off restarting failed container/)
   assert.equal(memory['limit'], '64Mi')
+  await at.until(() => at.seconds().length === 1, 'the time')
+  t.diagnostic(`detected to stored: ${at.seconds().map((s) => s.toFixed(3))} s`)
   assert.equal(api.watches(), 1)
   // The same state again is no news.
   api.put(looping)
