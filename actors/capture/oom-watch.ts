@@ -38,8 +38,10 @@ interface WatchedPod {
   readonly containers: Map<string, WatchedContainer>
 }
 
-/** New pods are searched for once in so many polls. */
+/** New pods are searched for once in so many polls: listing folders is what costs. */
 const POLLS_PER_SEARCH = 10
+/** v1 needs the containers' own groups, so they are listed more often. */
+const POLLS_PER_LISTING = 4
 
 export function createOomWatch(
   context: Pick<ActorContext, 'clock' | 'fail'>,
@@ -49,6 +51,7 @@ export function createOomWatch(
   let tree: CgroupTree | undefined
   let searchedMs = Number.NEGATIVE_INFINITY
   let isFirst = true
+  let polls = 0
   let cancel = (): void => undefined
 
   function search({ version }: CgroupTree, found: ReturnType<typeof findPods>): void {
@@ -63,9 +66,11 @@ export function createOomWatch(
   }
 
   /** Brings the pod's containers up to date; returns those whose counter has grown, with by how much. */
-  function lookAtContainers(pod: WatchedPod, version: 1 | 2): Map<string, number> {
+  function lookAtContainers(pod: WatchedPod, version: 1 | 2, listing = true): Map<string, number> {
     const grown = new Map<string, number>()
-    const found = findContainers(pod.folder)
+    const found = listing
+      ? findContainers(pod.folder)
+      : new Map([...pod.containers].map(([id, { folder }]) => [id, folder]))
     for (const [id, container] of pod.containers) container.present = found.has(id)
     for (const [id, folder] of found) {
       const kills = oomKillsOf(folder, version)
@@ -79,7 +84,10 @@ export function createOomWatch(
   }
 
   function lookAt(podUid: string, pod: WatchedPod, version: 1 | 2, searching: boolean): void {
-    if (version === 1) return tellOf(podUid, pod, version, lookAtContainers(pod, version))
+    if (version === 1) {
+      const listing = searching || polls % POLLS_PER_LISTING === 0
+      return tellOf(podUid, pod, version, lookAtContainers(pod, version, listing))
+    }
     const kills = oomKillsOf(pod.folder, version)
     const isNews = kills !== undefined && kills > pod.kills
     if (!isNews && !searching) return
@@ -122,6 +130,7 @@ export function createOomWatch(
       if (tree !== undefined) search(tree, findPods(tree))
     }
     if (tree === undefined) return
+    polls++
     for (const [podUid, pod] of pods) lookAt(podUid, pod, tree.version, searching)
     isFirst = false
   }
