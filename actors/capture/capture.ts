@@ -9,7 +9,7 @@ import { identify } from './identify.js'
 import { createIncidents } from './incidents.js'
 import { findPodUid } from './log-folder.js'
 import { createOomWatch, type OomKill } from './oom-watch.js'
-import { capturesFolder, type CapturePlan } from './plan.js'
+import { capturesFolder, type CapturePlan, readsNamespace } from './plan.js'
 import { createPodEvents } from './pod-events.js'
 import { createPodWatch } from './pod-watch.js'
 import { createSpool } from './spool.js'
@@ -24,7 +24,8 @@ export interface CaptureActorOptions extends CapturePlan {
 
 export function capture(context: ActorContext, plan: CaptureActorOptions): Actor {
   const { clock, metrics, log } = context
-  const { options, podsFrom } = plan
+  const { options, podsFrom, roots } = plan
+  const logRoots = roots.map(({ path }) => path)
   const folder = capturesFolder(context.node.dataDir)
   const spool = createSpool(join(folder, 'waiting'), options.disk_bytes_max, clock.now)
   const incidents = createIncidents({
@@ -76,7 +77,7 @@ export function capture(context: ActorContext, plan: CaptureActorOptions): Actor
   }
 
   async function asked({ namespace, pod, container }: MessageOf<'capture'>): Promise<void> {
-    const podUid = pods.uidOf(namespace, pod) ?? (await findPodUid(plan.logRoots, namespace, pod))
+    const podUid = pods.uidOf(namespace, pod) ?? (await findPodUid(logRoots, namespace, pod))
     if (podUid === undefined) {
       skip('unknown_pod')
       log.warn({ namespace, pod }, 'a capture was asked for of a pod that is not on this node')
@@ -101,8 +102,8 @@ export function capture(context: ActorContext, plan: CaptureActorOptions): Actor
     // Before anything else is waited for: the runtime is about to remove the group.
     const place = detection.cgroup ?? cgroups.placeOf(detection.podUid, detection.containerId)
     const figures = place === undefined ? undefined : readFigures(place)
-    const named = await identify(detection, { atMs: clock.now(), figures }, pods, plan.logRoots)
-    const policy = incidents.refuse(named.detection)
+    const named = await identify(detection, { atMs: clock.now(), figures }, pods, logRoots)
+    const policy = readsNamespace(roots, named.namespace) ? incidents.refuse(named.detection) : 'namespace'
     if (policy !== undefined) return skip(policy)
     taken++
     metrics.add('captures_total', 1, { reason: detection.reason })

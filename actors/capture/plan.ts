@@ -7,11 +7,25 @@ export interface CapturePlan {
   readonly options: CaptureOptions
   readonly store: CaptureStoreOptions
   readonly nats: Config['nats']
-  /** Folders of container logs. */
-  readonly logRoots: readonly string[]
+  /** Where container logs are read, and of which namespaces: captures hold stderr, so they keep to the same. */
+  readonly roots: readonly LogRoot[]
   /** The source whose watch tells of the pods; undefined when no source has one. */
   readonly podsFrom?: string
   readonly watchesPanics: boolean
+}
+
+export interface LogRoot {
+  readonly path: string
+  /** Undefined: all but the excluded ones. */
+  readonly namespaces?: readonly string[]
+  readonly excluded: readonly string[]
+}
+
+/** Whether the logs of this namespace's pods are read by any source. */
+export function readsNamespace(roots: readonly LogRoot[], namespace: string): boolean {
+  return roots.some(
+    ({ namespaces, excluded }) => !excluded.includes(namespace) && (namespaces?.includes(namespace) ?? true),
+  )
 }
 
 /** Undefined where nothing is to be captured. */
@@ -25,7 +39,11 @@ export function planCapture(config: Config, once: boolean): CapturePlan | undefi
     options: config.capture,
     store: chooseStore(config),
     nats: config.nats,
-    logRoots: pods.map(({ source }) => source.path),
+    roots: pods.map(({ source }) => ({
+      path: source.path,
+      excluded: source.exclude_namespaces,
+      ...(source.namespaces === undefined ? {} : { namespaces: source.namespaces }),
+    })),
     watchesPanics: config.capture.detect.includes('panic'),
     ...(watching === undefined ? {} : { podsFrom: `source.${watching.name}` }),
   }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import type { MessageOf } from '../../protocol/messages.js'
 import { podGroupV1, podGroupV2 } from './cgroups.js'
+import { readsNamespace } from '../../actors/capture/plan.js'
 import { captured, FILES, s3, scene } from './bench.js'
 import { CONTAINER_ID, criLine, logFile, UID } from './scene.js'
 
@@ -174,6 +175,33 @@ test('an operator who asks for a capture gets one, of a pod that is there', asyn
   assert.deepEqual([meta['reason'], meta['detected_by'], meta['exit_code']], ['asked', 'operator', null])
   assert.match(files['stderr.log'] ?? '', /alive/)
   assert.deepEqual(at.sentTo('traffic', 'boost'), [])
+})
+
+test('a namespace whose logs are not read is not captured either', async () => {
+  const { server, store } = await s3()
+  let group: ReturnType<typeof podGroupV1> | undefined
+  const at = await scene({
+    store,
+    prepare(folder) {
+      group = podGroupV1(join(folder, 'cgroup'), UID, CONTAINER_ID)
+    },
+  })
+  at.write(`pods/kube-system_secretive-0_${UID}/app/0.log`, criLine('a secret'))
+  group?.kill()
+  await at.until(() => at.metric('captures_skipped_total', { policy: 'namespace' }) === 1, 'the count')
+  assert.equal(server.objects.size, 0)
+})
+
+test('only the namespaces of a source are its captures: chosen ones, but for those excluded', () => {
+  const root = { path: '/x', excluded: ['b'] }
+  assert.deepEqual(
+    ['a', 'b', 'c'].map((namespace) => readsNamespace([root], namespace)),
+    [true, false, true],
+  )
+  assert.deepEqual(
+    ['a', 'b', 'c'].map((namespace) => readsNamespace([{ ...root, namespaces: ['a', 'b'] }], namespace)),
+    [true, false, false],
+  )
 })
 
 test('names that others chose stay in their folder', async () => {

@@ -95,7 +95,7 @@ export async function startScene(wanted: SceneOptions): Promise<Scene> {
     options: { ...options, retry: { initial: 10, max: 50 } },
     store: wanted.store,
     nats: wanted.nats,
-    logRoots: [logs],
+    roots: [{ path: logs, excluded: ['kube-system'] }],
     watchesPanics: true,
     boosts: wanted.boosts ?? true,
     ...(source === undefined ? {} : { podsFrom: 'source.pods' }),
