@@ -52,6 +52,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./tenants.js')).tenantsCommand(),
   },
   {
+    name: 'capture',
+    summary: 'list and fetch the last words of containers that died',
+    load: async () => (await import('./capture.js')).captureCommand(),
+  },
+  {
     name: 'wal',
     summary: 'inspect and check the journal of a node',
     load: async () => (await import('./wal.js')).walCommand(),

@@ -50,7 +50,7 @@ const HEAP_MEGABYTES_MAX = 512
 /** Starts everything. Throws a MillraceError when a port is in use or the placement is wrong. */
 export async function startNode({ config, once, log, stopAsked }: NodeOptions): Promise<RunningNode> {
   setEngine()
-  const plan = planNode(config)
+  const plan = planNode(config, once)
   const merge = createMetricsMerge()
   const journalGroup = groupOf(plan, 'journal')
   const live = createLiveMemory(JSON.stringify(config.sampling))

@@ -6,6 +6,7 @@ import type { Actor, ActorContext } from '../../runtime/actor.js'
 import { multilineOf } from './fields.js'
 import { containerLogOf, findContainerLogs, type ContainerLog } from './kubernetes/find.js'
 import { createPodLabels, type PodLabels } from './kubernetes/pod-labels.js'
+import { createPodReport } from './kubernetes/pod-report.js'
 import { openPodsApi } from './kubernetes/open-api.js'
 import type { PodsApi } from './kubernetes/pods-api.js'
 import { serviceNameOf } from './kubernetes/service-name.js'
@@ -18,6 +19,8 @@ export interface KubernetesSource {
   readonly name: string
   readonly options: KubernetesSourceOptions
   readonly records: RecordsOptions
+  /** It tells the actor `capture` what becomes of the pods' containers. */
+  readonly reportsPods?: boolean
   /** Replaces the API client. */
   readonly api?: PodsApi
 }
@@ -32,12 +35,19 @@ export function kubernetesSource(context: ActorContext, source: KubernetesSource
   const chosen = options.namespaces === undefined ? undefined : new Set(options.namespaces)
   const wantsNamespace = (namespace: string) =>
     !excluded.has(namespace) && (chosen === undefined || chosen.has(namespace))
+  const report = source.reportsPods === true ? createPodReport(context) : undefined
   const labels: PodLabels = createPodLabels({
     context,
     source: name,
     nodeName,
     waitMs: options.labels_wait,
-    open: async () => source.api ?? (options.api === 'off' ? undefined : openPodsApi(options.kubeconfig)),
+    async open() {
+      const own = options.api === 'off' ? undefined : openPodsApi(options.kubeconfig, report !== undefined)
+      const api = source.api ?? (await own)
+      report?.open(api)
+      return api
+    },
+    ...(report === undefined ? {} : { onPods: report.pods }),
     onChange(uids) {
       actor.engine()?.describeAgain((log) => isContainerLog(log) && uids.has(log.pod.podUid))
     },
@@ -91,7 +101,7 @@ export function kubernetesSource(context: ActorContext, source: KubernetesSource
     end: () => labels.stop(),
     status: () => labels.status(),
   })
-  return actor
+  return report === undefined ? actor : { ...actor, on: { ...actor.on, ...report.on } }
 }
 
 function isContainerLog(log: FoundLog): log is ContainerLog {

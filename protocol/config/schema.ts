@@ -1,6 +1,7 @@
 // The whole configuration file as one declaration: types, defaults, checks and the option table come from here.
 import { z } from 'zod'
 import { backend } from './backends.js'
+import { capture } from './capture.js'
 import { http, journal, node, records, runtime } from './node.js'
 import { sampling } from './sampling.js'
 import { source } from './sources.js'
@@ -36,5 +37,6 @@ export const configSchema = z.strictObject({
       after: duration('60s').describe('How long after the acknowledgement a frame is checked'),
     })
     .prefault({}),
+  capture,
 })
 export type Config = z.output<typeof configSchema>
