@@ -36,14 +36,17 @@ export function nameOfToken(token: string): string | undefined {
   return subjectToken(name) === token ? name : undefined
 }
 
-/** Once a second each node tells what it has seen of each service; only the cluster's summing node listens. */
+/** Once a second each node tells what it has seen of each service; only the node that sums listens. */
 export const trafficSubject = (cluster: string, node: string) =>
   `millrace.traffic.${subjectToken(cluster)}.${subjectToken(node)}`
 export const trafficOfAll = (cluster: string) => `millrace.traffic.${subjectToken(cluster)}.*`
 /** Once a second the summing node tells what all nodes have seen; every node listens. */
 export const trafficSumSubject = (cluster: string) => `millrace.traffic-sum.${subjectToken(cluster)}`
-/** Asks one (by its token) or all senders of counts to say everything again, names included. */
-export const trafficFullSubject = (cluster: string) => `millrace.traffic-full.${subjectToken(cluster)}`
+/** Asks a node, all nodes or the summing node to say everything again, names included. No name's token is `=all` or `=sum`. */
+export const trafficAskSubject = (cluster: string, node: string) =>
+  `millrace.traffic-ask.${subjectToken(cluster)}.${subjectToken(node)}`
+export const trafficAskAll = (cluster: string) => `millrace.traffic-ask.${subjectToken(cluster)}.=all`
+export const trafficAskSum = (cluster: string) => `millrace.traffic-ask.${subjectToken(cluster)}.=sum`
 
 /** A verb of one node: accounts grant reading and changing by the last token. */
 export const controlSubject = (node: string, verb: string) => `millrace.ctl.${subjectToken(node)}.${verb}`
