@@ -54,10 +54,16 @@ export function placeActors(
 
 function defaultPlacement(actors: readonly string[], cores: number): Record<string, string[]> {
   const ingest = { ingest: ['source.*', ...SCANNER_ACTORS] }
+  const control = actors.includes('control') ? { control: ['control'] } : {}
   // Every hand-over between threads wakes one up: with few cores that costs more than it spreads.
-  if (cores < 4) return { ...ingest, delivery: ['writer.*', 'journal'] }
+  if (cores < 4) return { ...ingest, delivery: ['writer.*', 'journal'], ...control }
   const writers = actors.filter((actor) => actor.startsWith('writer.'))
-  return { ...ingest, journal: ['journal'], ...Object.fromEntries(writers.map((actor) => [actor, [actor]])) }
+  return {
+    ...ingest,
+    journal: ['journal'],
+    ...control,
+    ...Object.fromEntries(writers.map((actor) => [actor, [actor]])),
+  }
 }
 
 function withControl(
