@@ -58,6 +58,13 @@ export const LOGS_OF_ALL = 'millrace.logs.>'
 export const AUDIT_OF_ALL = 'millrace.audit.>'
 export const DEAD_LETTERS_OF_ALL = 'millrace.dlq.>'
 
+/**
+ * What is written into the bucket `millrace-config` is said again by the server on these: one message for any number of nodes, where
+ * a watch is a consumer on the server for each. Nobody but the server needs to publish here.
+ */
+export const configSubject = (key: string) => `millrace.config.${key}`
+export const CONFIG_OF_ALL = configSubject('>')
+
 /** Keys of the bucket `millrace-config`. */
 export const SAMPLING_KEY = 'sampling'
 export const CANARY_KEY = 'canary.sampling'

@@ -1,16 +1,7 @@
 // The actor `control`: the node's connection to NATS, its settings from the cluster, its traffic counts and its verbs.
 import type { NatsConnection } from 'nats'
 import type { NatsOptions } from '../../protocol/config/nats.js'
-import {
-  controlSubject,
-  nameOfToken,
-  trafficAskAll,
-  trafficAskSubject,
-  trafficAskSum,
-  trafficOfAll,
-  trafficSubject,
-  trafficSumSubject,
-} from '../../protocol/subjects.js'
+import { controlSubject } from '../../protocol/subjects.js'
 import type { Actor, ActorContext } from '../../runtime/actor.js'
 import { sleep } from '../../runtime/clock.js'
 import { openConfigBucket } from '../../runtime/nats/config-bucket.js'
@@ -21,7 +12,8 @@ import { ensureStream, openStreams } from '../../runtime/nats/streams.js'
 import { readVersion } from '../../runtime/version.js'
 import { createControlService } from './service.js'
 import { createSettings } from './settings.js'
-import { createTrafficExchange, type TrafficPort } from './traffic-exchange.js'
+import { createTrafficExchange } from './traffic-exchange.js'
+import { trafficWiring } from './traffic-wiring.js'
 
 export interface ControlPlan {
   readonly nats: NatsOptions
@@ -66,8 +58,7 @@ export function controlActor(context: ActorContext, { nats, hasTraffic }: Contro
 
   async function setUp(connection: NatsConnection): Promise<void> {
     await service.attach(connection)
-    listenToTraffic(connection)
-    exchange.attach(trafficPort(connection))
+    exchange.attach(trafficWiring(connection, node, exchange))
     metrics.add('nats_connects_total', 1)
     void followAlways(connection)
   }
@@ -97,45 +88,6 @@ export function controlActor(context: ActorContext, { nats, hasTraffic }: Contro
     impaired = undefined
     report()
     await settings.follow(await openConfigBucket(connection))
-  }
-
-  function listenToTraffic(connection: NatsConnection): void {
-    const { id, clusterId } = node
-    connection.subscribe(trafficSumSubject(clusterId), {
-      callback: (error, message) => {
-        if (error === null) exchange.onSum(message.data)
-      },
-    })
-    for (const subject of [trafficAskSubject(clusterId, id), trafficAskAll(clusterId)])
-      connection.subscribe(subject, { callback: () => exchange.onAsked('node') })
-  }
-
-  function trafficPort(connection: NatsConnection): TrafficPort {
-    const { id, clusterId } = node
-    const publish = (subject: string, bytes?: Uint8Array) => {
-      if (!connection.isClosed()) connection.publish(subject, bytes)
-    }
-    return {
-      counts: (bytes) => publish(trafficSubject(clusterId, id), bytes),
-      sum: (bytes) => publish(trafficSumSubject(clusterId), bytes),
-      askNode: (token) => publish(trafficAskSubject(clusterId, nameOfToken(token) ?? token)),
-      askAll: () => publish(trafficAskAll(clusterId)),
-      askSum: () => publish(trafficAskSum(clusterId)),
-      listen() {
-        const counts = connection.subscribe(trafficOfAll(clusterId), {
-          callback: (error, message) => {
-            if (error === null) exchange.onCounts(message.subject.split('.').at(-1) ?? '', message.data)
-          },
-        })
-        const asks = connection.subscribe(trafficAskSum(clusterId), {
-          callback: () => exchange.onAsked('sum'),
-        })
-        return () => {
-          counts.unsubscribe()
-          asks.unsubscribe()
-        }
-      },
-    }
   }
 
   function changed(next: LinkState): void {

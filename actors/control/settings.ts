@@ -24,7 +24,7 @@ export interface Settings {
   status(): SettingsStatus
 }
 
-type Context = Pick<ActorContext, 'node' | 'clock' | 'log' | 'metrics' | 'send'>
+type Context = Pick<ActorContext, 'node' | 'clock' | 'random' | 'log' | 'metrics' | 'send'>
 
 export function createSettings(context: Context): Settings {
   const { node, clock, log, metrics } = context
@@ -78,24 +78,14 @@ export function createSettings(context: Context): Settings {
       }
     },
     async follow(bucket) {
-      let any = false
-      const watch = await bucket.watch(followedKeys(node.id))
-      // Nothing may be there at all; then no entry says so.
-      const cancel = clock.after(1000, () => {
-        if (!any) known = true
-        look()
-      })
-      try {
-        for await (const { key, revision, text, more } of watch) {
-          any = true
+      for await (const entries of bucket.follow(followedKeys(node.id), context)) {
+        for (const { key, revision, text } of entries) {
           follower.take({ key, revision, ...(text === undefined ? {} : { text }) })
           const broken = follower.unreadable()
           if (broken !== undefined) refuse(broken.key, broken.revision, 'it is no JSON object')
-          known ||= !more
-          if (!more) look()
         }
-      } finally {
-        cancel()
+        known = true
+        look()
       }
     },
     answered(at, why) {

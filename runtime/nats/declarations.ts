@@ -13,6 +13,7 @@ import {
   AUDIT_STREAM,
   CAPTURES_BUCKET,
   CONFIG_BUCKET,
+  CONFIG_OF_ALL,
   DEAD_LETTERS_OF_ALL,
   DEAD_LETTERS_STREAM,
   LOGS_OF_ALL,
@@ -118,6 +119,7 @@ function configBucket(): Pick<StreamDeclaration, 'name' | 'kind' | 'config'> {
       deny_delete: true,
       duplicate_window: nanos(DUPLICATES_MS),
       compression: StoreCompression.None,
+      republish: { src: `$KV.${CONFIG_BUCKET}.>`, dest: CONFIG_OF_ALL },
     },
   }
 }

@@ -129,6 +129,7 @@ const ABSENT: Readonly<Record<string, unknown>> = {
 }
 
 function shown(key: string, value: unknown): string {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return JSON.stringify(value)
   if (typeof value !== 'number') return Array.isArray(value) ? value.join(' ') : String(value)
   if (value <= 0) return 'unlimited'
   if (key === 'max_age' || key === 'duplicate_window') return formatDuration(Math.round(value / nanos(1)))
