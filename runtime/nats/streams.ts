@@ -28,7 +28,7 @@ export interface EnsureOptions {
 }
 
 /** Fixed when a stream is made (nats-server, `checkStreamCfg` and `configUpdateCheck`). */
-const FIXED: ReadonlySet<string> = new Set(['retention', 'storage', 'deny_delete'])
+const FIXED: ReadonlySet<string> = new Set(['retention', 'storage'])
 const REPLICAS_WANTED = 3
 /** No server for so many copies: 10005 no suitable peers, 10074 replicas without a cluster. */
 const TOO_MANY_REPLICAS: ReadonlySet<number> = new Set([10005, 10074])
