@@ -36,7 +36,7 @@ export interface NodeControl {
   onUp(groups: readonly string[]): void
   /** What an operator has impaired, for the status. */
   impaired(): string[]
-  /** Opens the socket: the data folder is locked by now. */
+  /** Opens the socket once the data folder is locked: now, or when groups that went down are up. */
   open(): Promise<void>
   close(): Promise<void>
 }
@@ -47,6 +47,8 @@ export function createNodeControl(options: NodeControlOptions): NodeControl {
   const talks = new Map<number, AbortController>()
   let drained = false
   let socket: ControlSocket | undefined
+  let opened = false
+  let closed = false
 
   function has(actor: string): boolean {
     return plan.actors.some(({ name }) => name === actor)
@@ -156,6 +158,14 @@ export function createNodeControl(options: NodeControlOptions): NodeControl {
     send('control', { type: 'settings_answered', offer, ...answered })
   }
 
+  /** Only a node whose groups are all up has the data folder's lock. */
+  async function open(): Promise<void> {
+    if (opened || closed || !Object.values(options.supervisor().groups()).every(({ up }) => up)) return
+    opened = true
+    socket = await startControlSocket(config.node.data_dir, control, log)
+    if (closed) await socket?.close()
+  }
+
   return {
     onMessage(_from, message) {
       if (message.type === 'ctl') void answer(message)
@@ -170,12 +180,12 @@ export function createNodeControl(options: NodeControlOptions): NodeControl {
       for (const [backend, action] of held)
         if (actors.includes(`writer.${backend}`)) send(`writer.${backend}`, { type: 'breaker', action })
       if (actors.includes('control')) for (const id of talks.keys()) cancel(id)
+      void open()
     },
     impaired: () => (drained ? ['drained by an operator: sources wait; `millrace ctl resume` goes on'] : []),
-    async open() {
-      socket = await startControlSocket(config.node.data_dir, control, log)
-    },
+    open,
     async close() {
+      closed = true
       for (const id of [...talks.keys()]) cancel(id)
       await socket?.close()
     },
