@@ -121,15 +121,25 @@ test('NATS goes: the node is degraded and says why, goes on, and takes what chan
 test('verbs over NATS, the stock micro protocol, and accounts that may only look', {
   timeout: 120_000,
 }, async () => {
-  const look = ['status', 'actors', 'config'].map((verb) => `"millrace.ctl.*.${verb}"`).join(', ')
+  // What the README grants to whom.
+  const verbs = (...names: string[]) => names.map((verb) => `"millrace.ctl.*.${verb}"`).join(', ')
+  const traffic = '"millrace.traffic.>", "millrace.traffic-sum.>", "millrace.traffic-ask.>"'
   const own = await ownServer(
-    'accounts { A { jetstream: enabled, users: [ { user: node, password: n }, ' +
-      `{ user: viewer, password: v, permissions: { publish: [${look}, "$SRV.>"], subscribe: ["_INBOX.>"] } } ] } }`,
+    `accounts { A { jetstream: enabled, users: [
+      { user: node, password: n, permissions: {
+        publish: [${traffic}, "$JS.API.>", "_INBOX.>"],
+        subscribe: [${verbs('*')}, ${traffic}, "millrace.config.>", "$SRV.>", "_INBOX.>"] } }
+      { user: ann, password: a }
+      { user: viewer, password: v, permissions: {
+        publish: [${verbs('status', 'actors', 'config')}, "$SRV.>"], subscribe: ["_INBOX.>"] } } ] } }`,
   )
   const fleet = await startFleet([own.url], ['a', 'b'], ', username: node, password: n')
+  const config = readFileSync(`${fleet.desk.folder}/a.yaml`, 'utf8')
+  fleet.desk.write('ann.yaml', config.replace('username: node, password: n', 'username: ann, password: a'))
+  const ctl = (...words: string[]) => fleet.desk.run('ctl', ...words, '-c', 'ann.yaml')
   await connected(fleet, 'a')
   await connected(fleet, 'b')
-  const nodes = await fleet.ctl('nodes', '--json')
+  const nodes = await ctl('nodes', '--json')
   assert.deepEqual(
     nodes.stdout
       .trim()
@@ -137,17 +147,17 @@ test('verbs over NATS, the stock micro protocol, and accounts that may only look
       .map((line) => (JSON.parse(line) as { node: string }).node),
     ['a', 'b'],
   )
-  const drain = await fleet.ctl('drain', '--all')
+  const drain = await ctl('drain', '--all')
   assert.equal(drain.code, 0, drain.stderr)
   assert.match((await fleet.status('b')).degraded.join(), /drained by an operator/)
-  await fleet.ctl('resume', '--all')
+  await ctl('resume', '--all')
   assert.deepEqual((await fleet.status('b')).degraded, [])
   assert.match(
-    (await fleet.desk.run('top', '--all', '--once', '-c', 'a.yaml')).stdout,
+    (await fleet.desk.run('top', '--all', '--once', '-c', 'ann.yaml')).stdout,
     /2 nodes: \d+ records\/s read/,
   )
 
-  const nc = await connect({ servers: own.url, user: 'node', pass: 'n' })
+  const nc = await connect({ servers: own.url, user: 'ann', pass: 'a' })
   const replies: Record<string, unknown>[] = []
   for await (const reply of await nc.requestMany('$SRV.INFO.millrace', '', {
     maxWait: 2000,
@@ -172,10 +182,7 @@ test('verbs over NATS, the stock micro protocol, and accounts that may only look
 
   fleet.desk.write(
     'viewer.yaml',
-    readFileSync(`${fleet.desk.folder}/a.yaml`, 'utf8').replace(
-      'username: node, password: n',
-      'username: viewer, password: v',
-    ),
+    config.replace('username: node, password: n', 'username: viewer, password: v'),
   )
   const viewed = await fleet.desk.run('ctl', 'status', '--all', '-c', 'viewer.yaml')
   assert.equal(viewed.code, 0, viewed.stderr)
@@ -183,10 +190,10 @@ test('verbs over NATS, the stock micro protocol, and accounts that may only look
   assert.equal(denied.code, 1)
   assert.match(denied.stderr, /millrace\.ctl\.b\.drain/)
   assert.deepEqual((await fleet.status('b')).degraded, [], 'nothing was drained')
-  fleet.desk.write(
-    'wrong.yaml',
-    readFileSync(`${fleet.desk.folder}/a.yaml`, 'utf8').replace('password: n', 'password: hushhush'),
-  )
+  fleet.desk.write('wrong.yaml', config.replace('password: n', 'password: hushhush'))
+  fleet.desk.write('good.yaml', 'tiers: { warn: 0.9 }\n')
+  assert.equal((await ctl('config', 'set', 'good.yaml')).code, 0)
+  for (const node of ['a', 'b']) await runsWith(fleet, node, 0.9)
   const wrong = await fleet.desk.run('ctl', 'nodes', '-c', 'wrong.yaml')
   assert.match(wrong.stderr, /refuses user node and the password/)
   assert.doesNotMatch(wrong.stderr, /hushhush/)
