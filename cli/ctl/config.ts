@@ -6,7 +6,8 @@ import { formatDuration } from '../../protocol/config/values.js'
 import { parseSettings } from '../../protocol/control/settings.js'
 import { MillraceError, systemCode } from '../../protocol/errors.js'
 import { CANARY_KEY, nodeKey, SAMPLING_KEY } from '../../protocol/subjects.js'
-import { checkSamplingValue, parseSection } from '../../runtime/config/section.js'
+import { checkSampling } from '../../runtime/config/sampling-section.js'
+import { parseSection } from '../../runtime/config/section.js'
 import { type BucketEntry, type ConfigBucket, openConfigBucket } from '../../runtime/nats/config-bucket.js'
 import { declareStreams } from '../../runtime/nats/declarations.js'
 import { ensureStream, openStreams } from '../../runtime/nats/streams.js'
@@ -154,7 +155,7 @@ function readSection(file: string): unknown {
   }
   const value = parseSection(text) as Readonly<Record<string, unknown>>
   const section = 'sampling' in value ? value['sampling'] : value
-  checkSamplingValue(section)
+  checkSampling(section)
   return section
 }
 
@@ -191,7 +192,7 @@ async function rollback({ bucket, key, options }: Place<RollbackFlags>): Promise
     await bucket.delete(key)
     return print(`${key}: nothing is set any more, as before revision ${entries[0]?.revision}`)
   }
-  checkSamplingValue(section)
+  checkSampling(section)
   const revision = await write(bucket, key, section, entries[0]?.text === undefined ? 0 : entries[0].revision)
   print(`${key}: revision ${revision} is in force, with the section of revision ${target.revision}`)
 }

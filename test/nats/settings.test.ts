@@ -14,7 +14,8 @@ import {
   SAMPLING_KEY,
   subjectToken,
 } from '../../protocol/subjects.js'
-import { checkSampling } from '../../runtime/config/section.js'
+import { checkSampling } from '../../runtime/config/sampling-section.js'
+import { parseSection } from '../../runtime/config/section.js'
 
 const value = (warn: number, more: object = {}) => JSON.stringify({ section: { tiers: { warn } }, ...more })
 const sectionOf = (json: string | undefined) => (json === undefined ? undefined : JSON.parse(json))
@@ -95,16 +96,22 @@ test('every name has its own token, which is one token without a wildcard', () =
     assert.equal(nameOfToken(foreign), undefined, foreign)
 })
 
-test('the file’s section waits behind the cluster’s, and comes back when that is removed', () => {
+const check = (text: string) => checkSampling(parseSection(text), {})
+
+test('the file’s section waits behind the cluster’s, and comes back when that is removed', async () => {
   const published: number[] = []
-  const section = (warn: number) => checkSampling(`tiers: { warn: ${warn} }`)
-  const settings = createNodeSettings(section(0.5), ({ tiers }) => published.push(tiers.warn))
-  settings.fromCluster('{"tiers":{"warn":0.9}}')
-  assert.equal(settings.fromFile(section(0.6)), false)
-  assert.throws(() => settings.fromCluster('{"tiers":{"warn":9}}'), { code: 'config.invalid_value' })
+  const section = (warn: number) => check(`tiers: { warn: ${warn} }`)
+  const settings = createNodeSettings(section(0.5), ({ tiers }) => {
+    published.push(tiers.warn)
+    return Promise.resolve({ revision: 1, appliedMs: 0 })
+  })
+  await settings.fromCluster('{"tiers":{"warn":0.9}}')
+  assert.equal(await settings.fromFile(section(0.6)), undefined)
+  await assert.rejects(settings.fromCluster('{"tiers":{"warn":9}}'), { code: 'config.sampling' })
   assert.equal(settings.origin(), 'cluster')
-  settings.fromCluster(undefined)
-  assert.equal(settings.fromFile(section(0.7)), true)
+  // In turn, although nobody waits.
+  await Promise.all([settings.fromCluster(undefined), settings.fromFile(section(0.7))])
+  assert.equal(settings.origin(), 'file')
   assert.deepEqual(published, [0.9, 0.6, 0.7])
 })
 
@@ -116,7 +123,7 @@ test('a section is refused with the place and the way out', () => {
     ['a: b: c', /sampling: line 1: not valid YAML/],
     [`services: "${'x'.repeat(200_000)}"`, /expected at most 196608/],
   ]
-  for (const [text, message] of refused) assert.throws(() => checkSampling(text), message)
+  for (const [text, message] of refused) assert.throws(() => check(text), message)
 })
 
 test('a difference holds both texts, line by line', () => {
