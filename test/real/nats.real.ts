@@ -1,12 +1,12 @@
 // Nodes and the command line against a real nats-server: settings, canaries, verbs, permissions, and a server that goes and comes.
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { appendFileSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { jetstreamManager } from '@nats-io/jetstream'
 import { connect } from 'nats'
 import { configSubject, controlSubject, trafficSubject, trafficSumSubject } from '../../protocol/subjects.js'
-import { connected, control, ownServer, runsWith, startFleet, until, warnOf } from './fleet.js'
+import { cleanLater, connected, control, ownServer, runsWith, startFleet, until, warnOf } from './fleet.js'
 
 test('settings reach every node, a bad one none, and a roll-back goes back', {
   timeout: 180_000,
@@ -217,5 +217,35 @@ test('a tap over NATS shows what passes, and ends', { timeout: 90_000 }, async (
   assert.equal(code, 0)
   assert.equal(stdout.trim().split('\n').length, 2)
   assert.match(stdout, /"message":"tapped"/)
+  await fleet.end()
+})
+
+test('nodes know what the others see, and go by their own counts when NATS is gone', {
+  timeout: 120_000,
+}, async () => {
+  const own = await ownServer()
+  const fleet = await startFleet([own.url], ['a', 'b'])
+  await connected(fleet, 'a')
+  await connected(fleet, 'b')
+  const file = fleet.desk.write('logs/busy.log', '')
+  // Both nodes read the same file: the cluster sees each line twice.
+  const writing = setInterval(() => appendFileSync(file, '{"level":"info","msg":"busy"}\n'.repeat(20)), 100)
+  cleanLater(() => clearInterval(writing))
+  const cart = async (node: string) => {
+    const { sampling } = await fleet.status(node)
+    const found = sampling?.services.find(({ service }) => service === 'cart')
+    return { seen: found?.seenPerSecond ?? 0, cluster: found?.infoPerSecond ?? 0 }
+  }
+  for (const node of ['a', 'b'])
+    await until(`${node} knows of both`, async () => {
+      const { seen, cluster } = await cart(node)
+      return seen > 100 && cluster > seen * 1.6 && cluster < seen * 2.4 ? true : undefined
+    })
+  await own.kill()
+  await until('its own counts alone', async () => {
+    const { seen, cluster } = await cart('a')
+    return seen > 100 && cluster < seen * 1.3 ? true : undefined
+  })
+  clearInterval(writing)
   await fleet.end()
 })
