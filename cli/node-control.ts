@@ -114,7 +114,7 @@ export function createNodeControl(options: NodeControlOptions): NodeControl {
       },
       capture(what) {
         demand('capture', 'capture')
-        send('capture', { type: 'capture', ...what } as unknown as Message)
+        send('capture', { type: 'capture', ...what })
         return what
       },
       tap: options.tap,

@@ -37,7 +37,6 @@ const streams = z
     dead_letters_bytes_max: size('1GiB', { min: '1MiB' }).describe('Bound of the stream MILLRACE_DLQ'),
     dead_letters_age_max: duration('30d', { min: '1m' }).describe('Letters older than this leave it'),
     captures_bytes_max: size('10GiB', { min: '1MiB' }).describe('Bound of the bucket millrace-captures'),
-    captures_age_max: duration('30d', { min: '1m' }).describe('Captures older than this leave it'),
   })
   .prefault({})
 

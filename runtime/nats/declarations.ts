@@ -96,7 +96,7 @@ export function declareStreams({ streams }: Pick<NatsOptions, 'streams'>): Strea
         duplicate_window: nanos(DUPLICATES_MS),
       },
     },
-    capturesBucket(streams.captures_bytes_max, streams.captures_age_max),
+    capturesBucket(streams.captures_bytes_max),
   ]
 }
 
@@ -125,7 +125,7 @@ function configBucket(): Pick<StreamDeclaration, 'name' | 'kind' | 'config'> {
 }
 
 /** The layout of an object bucket: https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-20.md */
-function capturesBucket(bytesMax: number, ageMaxMs: number): StreamDeclaration {
+function capturesBucket(bytesMax: number): StreamDeclaration {
   return {
     name: `OBJ_${CAPTURES_BUCKET}`,
     kind: 'object bucket',
@@ -137,8 +137,8 @@ function capturesBucket(bytesMax: number, ageMaxMs: number): StreamDeclaration {
       retention: RetentionPolicy.Limits,
       storage: StorageType.File,
       discard: DiscardPolicy.New,
+      // Its age is the option `retention` of the captures' store.
       max_bytes: bytesMax,
-      max_age: nanos(ageMaxMs),
       allow_rollup_hdrs: true,
       allow_direct: true,
       duplicate_window: nanos(DUPLICATES_MS),
