@@ -31,6 +31,8 @@ export function planNode(config: Config, once: boolean, cores: number = cpus().l
     ...backends.map(([name]) => `writer.${name}`),
     ...(captures === undefined ? [] : ['capture']),
   ]
+  const audited = auditedBackends(config)
+  if (audited.length > 0) names.push('auditor')
   const groups = placeActors(names, config.runtime.placement, cores)
   const groupOf = (actor: string) => groups.findIndex((group) => group.actors.includes(actor))
   const isBeside =
@@ -72,12 +74,22 @@ export function planNode(config: Config, once: boolean, cores: number = cpus().l
     {
       name: 'journal',
       kind: 'journal',
-      options: { journal: config.journal, writers: backends.map(([name]) => name) },
+      options: {
+        journal: config.journal,
+        writers: backends.map(([name]) => name),
+        ...(audited.length === 0
+          ? {}
+          : { audit: { backends: audited, holdBytesMax: config.audit.hold_bytes } }),
+      },
     },
     ...(captures === undefined
       ? []
       : [{ name: 'capture', kind: 'capture', options: { ...captures, boosts: names.includes('traffic') } }]),
   ]
+  if (audited.length > 0) {
+    const options = { audit: config.audit, backends: config.backends }
+    actors.push({ name: 'auditor', kind: 'auditor', options })
+  }
   return { actors, groups }
 }
 
@@ -87,4 +99,10 @@ function canonicalBytesMax(config: Config): number {
     backend.type === 'loki' ? [backend.line_bytes_max] : [],
   )
   return Math.min(config.records.line_bytes_max + CANONICAL_FIELDS_BYTES, ...limits)
+}
+
+/** The backends that can be asked what they hold. */
+export function auditedBackends(config: Pick<Config, 'audit' | 'backends'>): string[] {
+  if (!config.audit.enabled) return []
+  return Object.entries(config.backends).flatMap(([name, { type }]) => (type === 'archive' ? [] : [name]))
 }

@@ -51,5 +51,6 @@ export const registry: Registry = {
   journal: async () => (await import('./journal.js')).journal,
   traffic: async () => (await import('./traffic/traffic.js')).traffic,
   capture: async () => (await import('./capture/capture.js')).capture,
+  auditor: async () => (await import('./auditor/actor.js')).auditor,
   writer: async () => (await import('./writers/actor.js')).writerActor,
 }

@@ -91,7 +91,7 @@ test('a journal that could not hold two segments is refused', () => {
 test('an option without effect in this version is said, with its place', () => {
   const { warnings } = parse(
     configText({
-      extra: 'nats: { servers: [nats://x] }\nbuffer: { mode: jetstream }\naudit: { after: 2m }\n',
+      extra: 'nats: { servers: [nats://x] }\nbuffer: { mode: jetstream }\n',
     }),
   )
   assert.deepEqual(
@@ -101,10 +101,9 @@ test('an option without effect in this version is said, with its place', () => {
     [
       ['5:1', 'nats'],
       ['6:11', 'buffer.mode'],
-      ['7:1', 'audit'],
     ],
   )
-  assert.deepEqual(parse(configText({ extra: 'buffer: { mode: local }\naudit: {}\n' })).warnings, [])
+  assert.deepEqual(parse(configText({ extra: 'buffer: { mode: local }\n' })).warnings, [])
 })
 
 test('a rule that does not parse is refused at its place, with the column and what was expected', () => {
