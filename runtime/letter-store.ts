@@ -43,22 +43,35 @@ export async function* readLetters(
   }
 }
 
-/** How many letters wait, and the bytes of their files, by backend. */
+/** Lines of files that have not changed since they were counted. */
+export type LineCache = Map<string, { readonly key: string; readonly lines: number }>
+
+/** How many letters wait, and the bytes of their files, by backend. With a cache each byte is counted once. */
 export async function letterFigures(
   root: string,
+  cache: LineCache = new Map(),
 ): Promise<Map<string, { letters: number; bytes: number }>> {
   const figures = new Map<string, { letters: number; bytes: number }>()
+  const seen = new Set<string>()
   for (const folder of await foldersOf(root)) {
     const backend = folder.split('@')[0] ?? folder
     const known = figures.get(backend) ?? { letters: 0, bytes: 0 }
     for (const file of await filesOf(path.join(root, folder))) {
       const name = path.join(root, folder, file)
-      known.bytes += (await statOf(name))?.size ?? 0
-      known.letters += await linesIn(name)
+      const found = await statOf(name)
+      if (found === undefined) continue
+      seen.add(name)
+      const key = `${found.size} ${found.mtimeMs}`
+      const cached = cache.get(name)
+      const lines = cached?.key === key ? cached.lines : await linesIn(name)
+      cache.set(name, { key, lines })
+      known.bytes += found.size
+      known.letters += lines
     }
     known.letters = Math.max(0, known.letters - (await removedOf(path.join(root, folder))).size)
     figures.set(backend, known)
   }
+  for (const name of cache.keys()) if (!seen.has(name)) cache.delete(name)
   return figures
 }
 

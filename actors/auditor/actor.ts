@@ -4,7 +4,7 @@ import type { AuditFrame, AuditTask } from '../../protocol/audit.js'
 import type { AuditOptions } from '../../protocol/config/audit.js'
 import type { BackendOptions } from '../../protocol/config/backends.js'
 import type { Actor, ActorContext } from '../../runtime/actor.js'
-import { letterFigures } from '../../runtime/letter-store.js'
+import { letterFigures, type LineCache } from '../../runtime/letter-store.js'
 import { type AuditLog, openAuditLog } from './audit-log.js'
 import type { Verdict } from './check.js'
 import type { Engine } from './engine.js'
@@ -34,6 +34,7 @@ export function auditor(context: ActorContext, { audit, backends }: AuditorPlan)
   const folder = auditFolder(node.dataDir)
   const copies = new Map<number, (encoded: Uint8Array | undefined) => void>()
   const tally = createTally(context)
+  const counted: LineCache = new Map()
   const timers: (() => void)[] = []
   let queue: AuditQueue | undefined
   let auditLog: AuditLog | undefined
@@ -148,7 +149,10 @@ export function auditor(context: ActorContext, { audit, backends }: AuditorPlan)
   }
 
   async function countLetters(): Promise<void> {
-    for (const [backend, { letters, bytes }] of await letterFigures(path.join(node.dataDir, 'dlq'))) {
+    for (const [backend, { letters, bytes }] of await letterFigures(
+      path.join(node.dataDir, 'dlq'),
+      counted,
+    )) {
       metrics.set('dead_letters_waiting', letters, { backend })
       metrics.set('dead_letters_bytes', bytes, { backend })
     }
