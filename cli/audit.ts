@@ -28,7 +28,9 @@ const EVENTS_SHOWN = 10_000
 export function auditCommand(): Command {
   const shared = (command: Command) => command.addOption(configOption()).addOption(jsonOption())
   return new Command('audit')
-    .description('Checks that Elasticsearch and Loki hold every record of every frame, and repairs what is missing.')
+    .description(
+      'Checks that Elasticsearch and Loki hold every record of every frame, and repairs what is missing.',
+    )
     .addCommand(
       shared(new Command('status'))
         .description('Shows the queue of the audit and what it found lately.')

@@ -53,7 +53,11 @@ const NAME = /^audit-(\d{8})\.ndjson$/
 /** Numbers of records that a line names. */
 export const NUMBERS_SHOWN = 50
 
-export function openAuditLog(folder: string, nowMs: () => number, failed: (error: unknown) => void): AuditLog {
+export function openAuditLog(
+  folder: string,
+  nowMs: () => number,
+  failed: (error: unknown) => void,
+): AuditLog {
   let file: string | undefined
   let bytes = 0
   let last: Promise<void> = Promise.resolve()

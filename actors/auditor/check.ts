@@ -5,7 +5,7 @@ import type { Clock } from '../../runtime/clock.js'
 import type { Metrics } from '../../runtime/metrics.js'
 import { type AuditLog, NUMBERS_SHOWN } from './audit-log.js'
 import type { Comparison } from './compare.js'
-import type { BackendReader } from './reader.js'
+import type { BackendReader, Held } from './reader.js'
 import type { Repair } from './repair.js'
 
 /** What a backend lacks, or has too much of, of one frame. */
@@ -41,7 +41,9 @@ export interface CheckerOptions {
   /** Fills in where a frame's records lie in time, when they are far apart and the journal still knows. */
   spread(task: AuditTask): Promise<AuditTask>
   /** Numbers of records in the dead letters, by frame and backend. */
-  deadOf(tasks: readonly AuditTask[]): Promise<ReadonlyMap<string, Readonly<Record<string, readonly number[]>>>>
+  deadOf(
+    tasks: readonly AuditTask[],
+  ): Promise<ReadonlyMap<string, Readonly<Record<string, readonly number[]>>>>
   readonly clock: Clock
   readonly log: AuditLog
   readonly metrics: Metrics
@@ -54,10 +56,15 @@ export const LOKI_VISIBLE_MS = 150 * 60_000
 /** By then everything is flushed to where queries find it (max_chunk_age 2 h). */
 export const LOKI_FLUSHED_MS = 135 * 60_000
 
+const NOTHING: Held = { numbers: new Set(), copies: 0 }
+
 export function createChecker(options: CheckerOptions): Checker {
   const { readers, repair, metrics, clock, log } = options
 
-  async function lacking(reader: BackendReader, tasks: readonly AuditTask[]): Promise<Map<string, Difference>> {
+  async function lacking(
+    reader: BackendReader,
+    tasks: readonly AuditTask[],
+  ): Promise<Map<string, Difference>> {
     const found = new Map<string, Difference>()
     const isWrong = (counted: ReadonlyMap<string, number>) => (task: AuditTask) =>
       (counted.get(task.id) ?? 0) !== task.count - (task.dead?.[reader.name]?.length ?? 0)
@@ -69,8 +76,10 @@ export function createChecker(options: CheckerOptions): Checker {
     wrong = wrong.filter(isWrong(counted))
     if (wrong.length === 0) return found
     const dead = await options.deadOf(wrong)
+    // Of which nothing is there needs no look.
+    const heldByTask = await reader.held(wrong.filter(({ id }) => (counted.get(id) ?? 0) > 0))
     for (const task of wrong) {
-      const held = counted.has(task.id) ? await reader.held(task) : { numbers: new Set<number>(), copies: 0 }
+      const held = heldByTask.get(task.id) ?? NOTHING
       const buried = new Set(dead.get(task.id)?.[reader.name])
       const all = Array.from({ length: task.count }, (_, n) => n)
       const missing = all.filter((n) => !held.numbers.has(n) && !buried.has(n))
@@ -198,4 +207,3 @@ export function createChecker(options: CheckerOptions): Checker {
     },
   }
 }
-

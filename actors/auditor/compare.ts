@@ -33,7 +33,8 @@ export function createComparison(options: ComparisonOptions): Comparison {
     if (dead) return []
     const lines = new Map<string, string | undefined>()
     for (const reader of readers) lines.set(reader.name, (await reader.records(task, [n])).get(n)?.line)
-    const original = (await options.original(task, n)) ?? [...lines.values()].find((line) => line !== undefined)
+    const original =
+      (await options.original(task, n)) ?? [...lines.values()].find((line) => line !== undefined)
     metrics.add('audit_compared_total', 1)
     // What is not there at all was counted, and is not this comparison's to judge (a dead letter).
     return [...lines].flatMap(([backend, line]) =>

@@ -3,7 +3,7 @@ import type { AuditTask } from '../../protocol/audit.js'
 import type { ElasticsearchOptions } from '../../protocol/config/backends.js'
 import { createIndexNames } from '../writers/elasticsearch/index-name.js'
 import { type Exchange, noAnswer } from './exchange.js'
-import { type BackendReader, type HeldRecord, spansOf } from './reader.js'
+import { type BackendReader, type Held, type HeldRecord, numbersOf, spansOf } from './reader.js'
 import { canonicalOf, sourcesOf } from './sources.js'
 
 interface Shards {
@@ -26,6 +26,7 @@ const IDS_PER_QUERY = 4000
 /** Records of one search: they may be long. */
 const RECORDS_PER_QUERY = 200
 const HITS_MAX = 10_000
+const RECORDS_TOGETHER = 9000
 
 export function createElasticsearchReader(
   name: string,
@@ -64,6 +65,25 @@ export function createElasticsearchReader(
   const idsOf = (task: AuditTask, numbers: readonly number[]): string[] =>
     numbers.map((n) => `${task.id}-${n}`)
 
+  /** Ids of all documents of these frames; a document in two indices comes twice. */
+  async function idsIn(group: readonly AuditTask[]): Promise<string[]> {
+    type Found = Searched & { hits?: { hits?: { _id: string }[] } }
+    const path = searchPath(group, '&filter_path=timed_out,_shards.failed,hits.hits._id')
+    const of = async (query: object): Promise<string[]> => {
+      const answer = await search<Found>(path, { size: HITS_MAX, _source: false, query })
+      return (answer?.hits?.hits ?? []).map(({ _id }) => _id)
+    }
+    const together = await of({ terms: { batch_id: group.map(({ id }) => id) } })
+    if (together.length < HITS_MAX) return together
+    const ids: string[] = []
+    for (const task of group) {
+      const all = Array.from({ length: task.count }, (_, n) => n)
+      for (let at = 0; at < all.length; at += IDS_PER_QUERY)
+        ids.push(...(await of({ ids: { values: idsOf(task, all.slice(at, at + IDS_PER_QUERY)) } })))
+    }
+    return ids
+  }
+
   return {
     name,
     type: 'elasticsearch',
@@ -88,24 +108,22 @@ export function createElasticsearchReader(
         `/${indicesOf(tasks)}/_refresh?ignore_unavailable=true&allow_no_indices=true`,
       )
     },
-    async held(task) {
-      const numbers = new Set<number>()
-      let hits = 0
-      const all = Array.from({ length: task.count }, (_, n) => n)
-      for (let at = 0; at < all.length; at += IDS_PER_QUERY) {
-        const values = idsOf(task, all.slice(at, at + IDS_PER_QUERY))
-        type Found = Searched & { hits: { hits?: { _id: string }[] } }
-        const answer = await search<Found>(searchPath([task], ''), {
-          size: HITS_MAX,
-          _source: false,
-          query: { ids: { values } },
-        })
-        for (const { _id } of answer?.hits.hits ?? []) {
-          numbers.add(Number(_id.slice(task.id.length + 1)))
-          hits++
+    async held(tasks) {
+      const held = new Map<string, Held>()
+      for (const group of groupsOf(tasks)) {
+        const ids = await idsIn(group)
+        const numbers = numbersOf(group, ids)
+        const hits = new Map<string, number>()
+        for (const id of ids) {
+          const frame = id.slice(0, id.lastIndexOf('-'))
+          hits.set(frame, (hits.get(frame) ?? 0) + 1)
+        }
+        for (const { id } of group) {
+          const distinct = numbers.get(id) ?? new Set<number>()
+          held.set(id, { numbers: distinct, copies: (hits.get(id) ?? 0) - distinct.size })
         }
       }
-      return { numbers, copies: hits - numbers.size }
+      return held
     },
     async records(task, numbers) {
       const found = new Map<number, HeldRecord>()
@@ -124,4 +142,19 @@ export function createElasticsearchReader(
     queries: exchange.queries,
     close: exchange.close,
   }
+}
+
+/** Frames whose records fit one answer, with room for copies. */
+function groupsOf(tasks: readonly AuditTask[]): AuditTask[][] {
+  const groups: AuditTask[][] = []
+  let records = 0
+  for (const task of tasks) {
+    records += task.count
+    if (groups.length === 0 || records > RECORDS_TOGETHER) {
+      groups.push([])
+      records = task.count
+    }
+    groups.at(-1)?.push(task)
+  }
+  return groups
 }

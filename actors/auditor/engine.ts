@@ -39,7 +39,9 @@ export interface Engine extends Checker {
   readonly readers: readonly BackendReader[]
   readonly repair: Repair
   /** Numbers of records in the dead letters, by frame and backend. */
-  deadOf(tasks: readonly AuditTask[]): Promise<ReadonlyMap<string, Readonly<Record<string, readonly number[]>>>>
+  deadOf(
+    tasks: readonly AuditTask[],
+  ): Promise<ReadonlyMap<string, Readonly<Record<string, readonly number[]>>>>
   spread(task: AuditTask): Promise<AuditTask>
   close(): Promise<void>
 }

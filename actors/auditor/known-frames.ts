@@ -107,16 +107,22 @@ async function addJournal(
   let unacknowledged = 0
   for (const [n, firstSeq] of firstSeqs.entries()) {
     const at = { folder, files: nodeFiles, verify }
-    await eachEntry(at, firstSeq, firstSeqs[n + 1], () => undefined, (entry) => {
-      if (entry.kind === 'lost') return
-      const header = headerOf(entry.frame)
-      if (header.count === 0 || header.madeMs < sinceMs) return
-      const { id, count, minTsMs: fromMs, maxTsMs: toMs, madeMs } = header
-      places.set(id, { segment: segmentName(firstSeq), offset: entry.offset, bytes: entry.bytes })
-      if (!backends.every((backend) => cursors.get(backend)?.has(entry.seq))) return void unacknowledged++
-      const fresh = { stage: 'first', postponed: 0, repairs: 0, dueMs: nowMs, ackedMs: madeMs } as const
-      tasks.set(id, { seq: entry.seq, id, count, fromMs, toMs, node, ...fresh })
-    }).catch((error: unknown) => {
+    await eachEntry(
+      at,
+      firstSeq,
+      firstSeqs[n + 1],
+      () => undefined,
+      (entry) => {
+        if (entry.kind === 'lost') return
+        const header = headerOf(entry.frame)
+        if (header.count === 0 || header.madeMs < sinceMs) return
+        const { id, count, minTsMs: fromMs, maxTsMs: toMs, madeMs } = header
+        places.set(id, { segment: segmentName(firstSeq), offset: entry.offset, bytes: entry.bytes })
+        if (!backends.every((backend) => cursors.get(backend)?.has(entry.seq))) return void unacknowledged++
+        const fresh = { stage: 'first', postponed: 0, repairs: 0, dueMs: nowMs, ackedMs: madeMs } as const
+        tasks.set(id, { seq: entry.seq, id, count, fromMs, toMs, node, ...fresh })
+      },
+    ).catch((error: unknown) => {
       if (systemCode(error) !== 'ENOENT') throw error
     })
   }

@@ -5,7 +5,7 @@ import { MillraceError } from '../../protocol/errors.js'
 import { labelsOf } from '../writers/loki/labels.js'
 import { readPages } from '../writers/loki/lookup.js'
 import { type Exchange, noAnswer, TOO_MUCH } from './exchange.js'
-import { type BackendReader, type HeldRecord, spansOf } from './reader.js'
+import { type BackendReader, type Held, type HeldRecord, numbersOf, spansOf } from './reader.js'
 
 /** Frames further apart do not share a query: it would read all that lies between. */
 const WINDOW_MS = 600_000
@@ -49,10 +49,7 @@ export function createLokiReader(
 
   /** Frames of one window; halved when that is more than one answer may hold, in the end asked for by id. */
   async function countTogether(tasks: readonly AuditTask[], into: Map<string, number>): Promise<void> {
-    const span = {
-      fromMs: Math.min(...tasks.map(({ fromMs }) => fromMs)),
-      toMs: Math.max(...tasks.map(({ toMs }) => toMs)),
-    }
+    const span = spanOf(tasks)
     const byId = tasks.length <= BY_ID_MAX
     try {
       const counted = await countIn(span, byId ? tasks.map(({ id }) => id) : undefined)
@@ -70,6 +67,29 @@ export function createLokiReader(
     let count = 0
     for (const span of spansOf(task)) count += (await countIn(span, [task.id])).get(task.id) ?? 0
     return count
+  }
+
+  /** Counts first: what is pushed in between must not look like copies. */
+  async function heldIn(
+    tasks: readonly AuditTask[],
+    spans: readonly AuditSpan[],
+    into: Map<string, Held>,
+  ): Promise<void> {
+    const ids = tasks.map(({ id }) => id)
+    const rids = new Set<string>()
+    const counts = new Map<string, number>()
+    // The line is replaced by the rid: whole lines could be more than a server's internal messages hold.
+    const query = `${selector} | batch_id${matching(ids)} | line_format "{{.rid}}"`
+    const page = async (parameters: URLSearchParams) => {
+      const text = await get('query_range', parameters)
+      return { status: 200, retryAfter: undefined, text }
+    }
+    for (const span of spans) {
+      for (const [id, count] of await countIn(span, ids)) counts.set(id, (counts.get(id) ?? 0) + count)
+      await readPages(query, { fromMs: span.fromMs, toMs: span.toMs + 1 }, page, rids)
+    }
+    for (const [id, numbers] of numbersOf(tasks, rids))
+      into.set(id, { numbers, copies: Math.max(0, (counts.get(id) ?? 0) - numbers.size) })
   }
 
   async function pagesOf(task: AuditTask, filter: string, each: (rid: string, value: Values) => void) {
@@ -106,43 +126,20 @@ export function createLokiReader(
     type: 'loki',
     async counts(tasks) {
       const counted = new Map<string, number>()
-      const isWide = (task: AuditTask) => task.spans !== undefined || task.toMs - task.fromMs > WINDOW_MS
-      for (const task of tasks.filter(isWide)) counted.set(task.id, await countApart(task))
-      let together: AuditTask[] = []
-      const narrow = tasks.filter((task) => !isWide(task)).toSorted((a, b) => a.fromMs - b.fromMs)
-      for (const task of narrow) {
-        if (task.toMs - (together[0]?.fromMs ?? task.fromMs) > WINDOW_MS) {
-          await countTogether(together, counted)
-          together = []
-        }
-        together.push(task)
-      }
-      if (together.length > 0) await countTogether(together, counted)
+      const { wide, groups } = grouped(tasks, Number.POSITIVE_INFINITY)
+      for (const task of wide) counted.set(task.id, await countApart(task))
+      for (const group of groups) await countTogether(group, counted)
       return counted
     },
     async refresh() {
       // What its ingesters have is visible at once.
     },
-    async held(task) {
-      const rids = new Set<string>()
-      // The line is replaced by the rid: whole lines could be more than a server's internal messages hold.
-      const query = `${selector} | batch_id=${JSON.stringify(task.id)} | line_format "{{.rid}}"`
-      let count = 0
-      for (const span of spansOf(task)) {
-        await readPages(
-          query,
-          { fromMs: span.fromMs, toMs: span.toMs + 1 },
-          async (parameters) => ({
-            status: 200,
-            retryAfter: undefined,
-            text: await get('query_range', parameters),
-          }),
-          rids,
-        )
-        count += (await countIn(span, [task.id])).get(task.id) ?? 0
-      }
-      const numbers = new Set([...rids].map((rid) => numberOf(task, rid)))
-      return { numbers, copies: Math.max(0, count - numbers.size) }
+    async held(tasks) {
+      const held = new Map<string, Held>()
+      const { wide, groups } = grouped(tasks, BY_ID_MAX)
+      for (const task of wide) await heldIn([task], spansOf(task), held)
+      for (const group of groups) await heldIn(group, [spanOf(group)], held)
+      return held
     },
     async records(task, numbers) {
       const wanted = new Set(numbers)
@@ -172,4 +169,28 @@ function selectorOf(configured: readonly string[], clusterId: string): string {
 function matching(values: readonly string[]): string {
   if (values.length === 1) return `=${JSON.stringify(values[0])}`
   return `=~${JSON.stringify(values.map((value) => value.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|'))}`
+}
+
+function spanOf(tasks: readonly AuditTask[]): AuditSpan {
+  return {
+    fromMs: Math.min(...tasks.map(({ fromMs }) => fromMs)),
+    toMs: Math.max(...tasks.map(({ toMs }) => toMs)),
+  }
+}
+
+/** Frames that lie close together share a query; those with records far apart are asked for alone. */
+function grouped(
+  tasks: readonly AuditTask[],
+  most: number,
+): { readonly wide: readonly AuditTask[]; readonly groups: readonly (readonly AuditTask[])[] } {
+  const isWide = (task: AuditTask) => task.spans !== undefined || task.toMs - task.fromMs > WINDOW_MS
+  const groups: AuditTask[][] = []
+  const narrow = tasks.filter((task) => !isWide(task)).toSorted((a, b) => a.fromMs - b.fromMs)
+  for (const task of narrow) {
+    const open = groups.at(-1)
+    if (open !== undefined && open.length < most && task.toMs - (open[0]?.fromMs ?? 0) <= WINDOW_MS)
+      open.push(task)
+    else groups.push([task])
+  }
+  return { wide: tasks.filter(isWide), groups }
 }

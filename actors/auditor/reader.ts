@@ -24,8 +24,8 @@ export interface BackendReader {
   counts(tasks: readonly AuditTask[]): Promise<ReadonlyMap<string, number>>
   /** Makes what was stored visible to counts, where the server can do that. */
   refresh(tasks: readonly AuditTask[]): Promise<void>
-  /** Record by record, exact. */
-  held(task: AuditTask): Promise<Held>
+  /** Record by record, exact; by frame id. */
+  held(tasks: readonly AuditTask[]): Promise<ReadonlyMap<string, Held>>
   /** The records with these numbers, as far as they are there. */
   records(task: AuditTask, numbers: readonly number[]): Promise<ReadonlyMap<number, HeldRecord>>
   /** Queries so far. */
@@ -36,4 +36,14 @@ export interface BackendReader {
 /** The spans of time in which a frame's records lie. */
 export function spansOf(task: AuditTask): readonly { readonly fromMs: number; readonly toMs: number }[] {
   return task.spans ?? [{ fromMs: task.fromMs, toMs: task.toMs }]
+}
+
+/** Frames and numbers of record ids; ids that are none of these frames' are left out. */
+export function numbersOf(tasks: readonly AuditTask[], rids: Iterable<string>): Map<string, Set<number>> {
+  const numbers = new Map(tasks.map(({ id }) => [id, new Set<number>()]))
+  for (const rid of rids) {
+    const dash = rid.lastIndexOf('-')
+    numbers.get(rid.slice(0, dash))?.add(Number(rid.slice(dash + 1)))
+  }
+  return numbers
 }

@@ -52,14 +52,21 @@ export function createRepair(options: RepairOptions): Repair {
     const known = senders.get(backend)
     const chosen = options.backends[backend]
     if (known !== undefined) return known
-    if (chosen === undefined || chosen.type === 'archive') throw noAnswer(backend, 'is none that can be repaired')
+    if (chosen === undefined || chosen.type === 'archive')
+      throw noAnswer(backend, 'is none that can be repaired')
     const { nodeId, log, metrics } = options
     const random = () => options.random()
-    const sender = await openSender({ name: backend, options: chosen, nodeId, clock, random, log, metrics }).catch(
-      (cause: unknown) => {
-        throw noAnswer(backend, `cannot be opened for a repair: ${String(cause)}`, cause)
-      },
-    )
+    const sender = await openSender({
+      name: backend,
+      options: chosen,
+      nodeId,
+      clock,
+      random,
+      log,
+      metrics,
+    }).catch((cause: unknown) => {
+      throw noAnswer(backend, `cannot be opened for a repair: ${String(cause)}`, cause)
+    })
     senders.set(backend, sender)
     return sender
   }
@@ -68,7 +75,16 @@ export function createRepair(options: RepairOptions): Repair {
     const time = new Date(clock.now()).toISOString()
     await options.letters(backend).put(
       refused.map(({ reason, detail, frame, n, record }) => {
-        return { backend, reason, ...(detail === undefined ? {} : { detail }), time, tries: 1, frame, n, record }
+        return {
+          backend,
+          reason,
+          ...(detail === undefined ? {} : { detail }),
+          time,
+          tries: 1,
+          frame,
+          n,
+          record,
+        }
       }),
     )
     for (const { reason } of refused) options.metrics.add('dead_letters_total', 1, { backend, reason })

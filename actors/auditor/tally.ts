@@ -30,7 +30,10 @@ export function createTally(context: ActorContext): Tally {
     if (text === lastSent) return
     lastSent = text
     const said = { type: 'status', actor: context.name, ready: true, detail } as const
-    context.send('supervisor', reason === undefined ? said : { ...said, reason: `degraded: audit: ${reason}` })
+    context.send(
+      'supervisor',
+      reason === undefined ? said : { ...said, reason: `degraded: audit: ${reason}` },
+    )
   }
 
   function warnOften(reason: string): void {

@@ -67,7 +67,9 @@ interface Figures {
 async function openAudit(config: Config, options: AuditRunOptions): Promise<Opened> {
   const { node } = config
   const clock = systemClock
-  const audited = Object.entries(config.backends).flatMap(([name, { type }]) => (type === 'archive' ? [] : [name]))
+  const audited = Object.entries(config.backends).flatMap(([name, { type }]) =>
+    type === 'archive' ? [] : [name],
+  )
   if (audited.length === 0) {
     throw new MillraceError(
       'usage.backends',
@@ -177,7 +179,16 @@ interface Found {
   readonly tookMs: number
 }
 
-function resultOf({ first, last, repaired, known, figures, queries, interrupted, tookMs }: Found): AuditRunResult {
+function resultOf({
+  first,
+  last,
+  repaired,
+  known,
+  figures,
+  queries,
+  interrupted,
+  tookMs,
+}: Found): AuditRunResult {
   const backends: Record<string, BackendResult> = {}
   for (const [name, count] of Object.entries(queries))
     backends[name] = { missing: 0, extra: 0, altered: 0, queries: count }
@@ -225,7 +236,12 @@ export interface FrameResult {
   readonly backends: Readonly<
     Record<
       string,
-      { readonly held: number; readonly missing: readonly number[]; readonly copies: number; readonly dead: number }
+      {
+        readonly held: number
+        readonly missing: readonly number[]
+        readonly copies: number
+        readonly dead: number
+      }
     >
   >
 }
@@ -251,7 +267,10 @@ export async function auditFrame(
     const dead = (await engine.deadOf([task])).get(id) ?? {}
     const backends: Record<string, FrameResult['backends'][string]> = {}
     for (const reader of engine.readers) {
-      const { numbers, copies } = await reader.held(task)
+      const { numbers, copies } = (await reader.held([task])).get(id) ?? {
+        numbers: new Set<number>(),
+        copies: 0,
+      }
       const buried = new Set(dead[reader.name])
       const missing = Array.from({ length: task.count }, (_, n) => n).filter(
         (n) => !numbers.has(n) && !buried.has(n),
