@@ -60,6 +60,16 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./capture.js')).captureCommand(),
   },
   {
+    name: 'dlq',
+    summary: 'dead letters: list, show, send again, purge',
+    load: async () => (await import('./dlq.js')).dlqCommand(),
+  },
+  {
+    name: 'replay',
+    summary: 'send records from the archive or the journal to a backend again',
+    load: async () => (await import('./replay.js')).replayCommand(),
+  },
+  {
     name: 'wal',
     summary: 'inspect and check the journal of a node',
     load: async () => (await import('./wal.js')).walCommand(),
