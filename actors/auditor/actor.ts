@@ -19,6 +19,8 @@ export interface AuditorPlan {
 }
 
 const TICK_MS = 1000
+/** How late a check may be by sharing a file with others in the queue. */
+const BUCKET_MS_MAX = 10_000
 const LETTERS_EVERY_MS = 30_000
 /** Frames that the journal may hand over before the first of them are durable in the queue. */
 const ROOM_MAX = 4096
@@ -167,9 +169,13 @@ export function auditor(context: ActorContext, { audit, backends }: AuditorPlan)
       queue = await openLocalQueue({
         folder: path.join(folder, 'queue'),
         bytesMax: audit.queue_bytes,
+        bucketMs: Math.min(BUCKET_MS_MAX, Math.max(100, Math.ceil(audit.after / 6))),
         clock,
       })
-      timers.push(clock.every(TICK_MS, tick), clock.every(LETTERS_EVERY_MS, lettersTick))
+      timers.push(
+        clock.every(Math.min(TICK_MS, Math.max(50, audit.after)), tick),
+        clock.every(LETTERS_EVERY_MS, lettersTick),
+      )
       lettersTick()
       context.send('journal', { type: 'audit_open', room: room() })
     },

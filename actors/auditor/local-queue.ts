@@ -7,7 +7,7 @@ import type { Clock } from '../../runtime/clock.js'
 import type { AuditQueue, Leased } from './queue.js'
 
 /*
- * <data_dir>/audit/queue/<bucket>.ndjson: the tasks that become due in one bucket of 10 seconds, a JSON line each. Tasks are only ever
+ * <data_dir>/audit/queue/<ms>.ndjson: tasks that become due at one time, rounded up to some seconds, a JSON line each. Tasks are only ever
  * appended; a file goes when all of its tasks are through. After a crash the tasks of a file that were through already come again,
  * which costs a query. A torn last line was never acknowledged.
  */
@@ -19,12 +19,14 @@ export interface LocalQueueOptions {
   readonly folder: string
   readonly bytesMax: number
   readonly clock: Pick<Clock, 'now'>
+  /** Tasks that become due within so many ms share a file; default 10 s. */
+  readonly bucketMs?: number
 }
 
 const BUCKET_MS = 10_000
 /** A task in JSON; room is told in tasks, the bound is in bytes. */
 const TASK_BYTES = 220
-const NAME = /^(\d{1,12})\.ndjson$/
+const NAME = /^(\d{1,15})\.ndjson$/
 
 interface Bucket {
   bytes: number
@@ -35,7 +37,7 @@ interface Bucket {
 }
 
 export async function openLocalQueue(options: LocalQueueOptions): Promise<AuditQueue<LocalLease>> {
-  const { folder, bytesMax, clock } = options
+  const { folder, bytesMax, clock, bucketMs = BUCKET_MS } = options
   await mkdir(folder, { recursive: true })
   const buckets = new Map<number, Bucket>()
   let bytes = 0
@@ -50,7 +52,7 @@ export async function openLocalQueue(options: LocalQueueOptions): Promise<AuditQ
     return path.join(folder, `${number}.ndjson`)
   }
 
-  const isDue = (number: number): boolean => number * BUCKET_MS <= clock.now()
+  const isDue = (bucketMs: number): boolean => bucketMs <= clock.now()
 
   async function append(number: number, tasks: readonly AuditTask[]): Promise<void> {
     const text = tasks.map((task) => `${JSON.stringify(task)}\n`).join('')
@@ -69,7 +71,7 @@ export async function openLocalQueue(options: LocalQueueOptions): Promise<AuditQ
   async function put(tasks: readonly AuditTask[]): Promise<void> {
     const byBucket = new Map<number, AuditTask[]>()
     for (const task of tasks) {
-      const number = Math.ceil(Math.max(task.dueMs, 0) / BUCKET_MS)
+      const number = Math.ceil(Math.max(task.dueMs, 0) / bucketMs) * bucketMs
       byBucket.set(number, [...(byBucket.get(number) ?? []), task])
     }
     for (const [number, some] of byBucket) await append(number, some)
@@ -132,7 +134,7 @@ export async function openLocalQueue(options: LocalQueueOptions): Promise<AuditQ
       return {
         waiting: sum(all),
         due: sum(all.filter(([number]) => isDue(number))),
-        oldestDueMs: buckets.size === 0 ? undefined : oldest * BUCKET_MS,
+        oldestDueMs: buckets.size === 0 ? undefined : oldest,
       }
     },
     async close() {

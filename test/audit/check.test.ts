@@ -135,7 +135,9 @@ test('a record whose text was changed in one backend is found by comparing, and 
   const scene = await auditScene(t)
   const frame = frameOf(1, 1)
   const task = await scene.store(frame)
-  const source = frame.lines[0]?.replace('message 0', 'massage 0').replace(/\}$/, `,"batch_id":"${frame.id}"}`)
+  const source = frame.lines[0]
+    ?.replace('message 0', 'massage 0')
+    .replace(/\}$/, `,"batch_id":"${frame.id}"}`)
   const day = new Date(frame.header.minTsMs).toISOString().slice(0, 10)
   await fetch(`${scene.es.url}/_bulk`, {
     method: 'POST',

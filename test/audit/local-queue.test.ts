@@ -76,9 +76,6 @@ test('postponed, a task comes at its new time with what was noted in it', async 
 test('at the bound nothing is taken, and the text says which option', async (t) => {
   const { queue } = await open(t)
   assert.equal(queue.room(), 454)
-  await assert.rejects(
-    queue.put(Array.from({ length: 500 }, (_, n) => task(n, 5000))),
-    /audit\.queue_bytes/,
-  )
+  await assert.rejects(queue.put(Array.from({ length: 500 }, (_, n) => task(n, 5000))), /audit\.queue_bytes/)
   assert.equal(queue.figures().waiting, 0)
 })
