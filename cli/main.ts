@@ -50,6 +50,8 @@ const COMMANDS: readonly CommandEntry[] = [
     name: 'tenants',
     summary: 'write the manifests of tenants from a plan: namespaces, labels, retention, budget',
     load: async () => (await import('./tenants.js')).tenantsCommand(),
+  },
+  {
     name: 'audit',
     summary: 'check that the backends hold every record, repair what is missing',
     load: async () => (await import('./audit.js')).auditCommand(),

@@ -1,10 +1,10 @@
 // One query to a backend: paced, counted, with the backend's own credentials; what is no answer is an error and never a difference.
-import { Pool } from 'undici'
 import type { ElasticsearchOptions, LokiOptions } from '../../protocol/config/backends.js'
 import { MillraceError, systemCode } from '../../protocol/errors.js'
 import type { Clock } from '../../runtime/clock.js'
 import { sleep } from '../../runtime/clock.js'
-import { basicAuth, secretOf, tlsOf } from '../writers/credentials.js'
+import { basicAuth, secretOf, tlsOf } from '../writers/http/credentials.js'
+import { createHttpExchange, type HttpAnswer } from '../writers/http/exchange.js'
 
 export interface Exchange {
   /** Resolves with the body of a 200; `undefined` for a 404. Rejects with `audit.backend`. */
@@ -37,16 +37,12 @@ export function createExchange({
   signal,
   asked,
 }: ExchangeOptions): Exchange {
-  const url = new URL(options.url)
-  const prefix = url.pathname.replace(/\/$/, '')
   const headers = headersOf(name, options)
-  const timeoutMs = options.timeout
-  const pool = new Pool(url.origin, {
+  const http = createHttpExchange({
+    url: options.url,
     connections: 1,
-    pipelining: 1,
-    connect: { ...tlsOf(name, options), timeout: timeoutMs },
-    headersTimeout: timeoutMs,
-    bodyTimeout: timeoutMs,
+    timeoutMs: options.timeout,
+    tls: tlsOf(name, options),
   })
   const gapMs = 1000 / queriesPerSecond
   let nextMs = Number.NEGATIVE_INFINITY
@@ -60,24 +56,15 @@ export function createExchange({
     if (startMs > nowMs) await sleep(clock, startMs - nowMs, signal)
   }
 
-  async function once(method: 'GET' | 'POST', path: string, body?: string) {
+  function once(method: 'GET' | 'POST', path: string, body?: string): Promise<HttpAnswer> {
     const type = body === undefined ? {} : { 'content-type': 'application/json' }
-    const answer = await pool.request({
-      method,
-      path: prefix + path,
-      headers: { ...headers, ...type },
-      body: body ?? null,
-      signal,
-    })
-    const chunks: Buffer[] = []
-    let bytes = 0
-    for await (const chunk of answer.body as AsyncIterable<Buffer>) {
-      bytes += chunk.length
-      if (bytes > ANSWER_BYTES_MAX)
-        throw new MillraceError(TOO_MUCH, `an answer of over ${ANSWER_BYTES_MAX} bytes`)
-      chunks.push(chunk)
-    }
-    return { status: answer.statusCode, bytes: Buffer.concat(chunks, bytes) }
+    const request = { method, path, headers: { ...headers, ...type } }
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(options.timeout)])
+    return http.send(
+      { ...request, body: body === undefined ? null : Buffer.from(body) },
+      limit,
+      ANSWER_BYTES_MAX,
+    )
   }
 
   return {
@@ -85,8 +72,8 @@ export function createExchange({
       await pace()
       queries++
       asked()
-      const { status, bytes } = await once(method, path, body).catch((cause: unknown) => {
-        if (cause instanceof MillraceError) throw cause
+      const { status, body: bytes } = await once(method, path, body).catch((cause: unknown) => {
+        if (cause instanceof MillraceError) throw new MillraceError(TOO_MUCH, cause.message, { cause })
         throw noAnswer(name, `does not answer (${systemCode(cause) ?? String(cause)})`, cause)
       })
       if (status === 200) return bytes
@@ -98,7 +85,7 @@ export function createExchange({
       throw noAnswer(name, `answers a query with ${status}: ${text}`)
     },
     queries: () => queries,
-    close: () => pool.destroy(),
+    close: () => http.close(),
   }
 }
 
