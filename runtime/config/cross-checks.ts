@@ -163,7 +163,16 @@ function placement(config: Config): Finding[] {
   const writers = Object.keys(config.backends).map((name) => `writer.${name}`)
   try {
     placeActors(
-      [...sources, 'parse', 'enrich', 'sample', 'journal', 'traffic', ...writers],
+      [
+        ...sources,
+        'parse',
+        'enrich',
+        'sample',
+        'journal',
+        'traffic',
+        ...writers,
+        ...(config.audit.enabled ? ['auditor'] : []),
+      ],
       config.runtime.placement,
       1,
     )
