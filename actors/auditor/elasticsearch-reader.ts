@@ -21,12 +21,14 @@ interface Terms {
 
 /** More names than this are asked for by the pattern. */
 const INDICES_MAX = 12
-/** Ids of one search; with copies there are more hits, and max_result_window is 10,000. */
-const IDS_PER_QUERY = 4000
+/** Record numbers that are counted together, and ranges of them in one search. */
+const RANGE = 50
+const RANGES_TOGETHER = 400
+/** Ranges whose ids are read in one search: with copies there are more hits, and max_result_window is 10,000. */
+const LOOKED_AT = 60
 /** Records of one search: they may be long. */
 const RECORDS_PER_QUERY = 200
 const HITS_MAX = 10_000
-const RECORDS_TOGETHER = 9000
 
 export function createElasticsearchReader(
   name: string,
@@ -46,7 +48,7 @@ export function createElasticsearchReader(
     return encodeURIComponent(found.size > INDICES_MAX ? names.wildcard : [...found].join(','))
   }
 
-  const searchPath = (tasks: readonly AuditTask[], more: string): string =>
+  const searchPath = (tasks: readonly AuditTask[], more = ''): string =>
     `/${indicesOf(tasks)}/_search?ignore_unavailable=true&allow_no_indices=true${more}`
 
   async function search<T extends Searched>(path: string, body: object): Promise<T | undefined> {
@@ -62,24 +64,37 @@ export function createElasticsearchReader(
     return answer
   }
 
-  const idsOf = (task: AuditTask, numbers: readonly number[]): string[] =>
-    numbers.map((n) => `${task.id}-${n}`)
-
-  /** Ids of all documents of these frames; a document in two indices comes twice. */
-  async function idsIn(group: readonly AuditTask[]): Promise<string[]> {
-    type Found = Searched & { hits?: { hits?: { _id: string }[] } }
-    const path = searchPath(group, '&filter_path=timed_out,_shards.failed,hits.hits._id')
-    const of = async (query: object): Promise<string[]> => {
-      const answer = await search<Found>(path, { size: HITS_MAX, _source: false, query })
-      return (answer?.hits?.hits ?? []).map(({ _id }) => _id)
+  /** Ranges of record numbers that are not there once each: counting by id reads the index only, never a document. */
+  async function doubtful(ranges: readonly Range[]): Promise<Range[]> {
+    const filters = Object.fromEntries(
+      ranges.map(({ task, from, to }, n) => [n, { ids: { values: idsOf(task, from, to) } }]),
+    )
+    type Counted = Searched & {
+      aggregations?: { ranges: { buckets: Record<string, { doc_count: number }> } }
     }
-    const together = await of({ terms: { batch_id: group.map(({ id }) => id) } })
-    if (together.length < HITS_MAX) return together
+    const answer = await search<Counted>(searchPath(ranges.map(({ task }) => task)), {
+      size: 0,
+      track_total_hits: false,
+      query: { terms: { batch_id: [...new Set(ranges.map(({ task }) => task.id))] } },
+      aggs: { ranges: { filters: { filters } } },
+    })
+    const buckets = answer?.aggregations?.ranges.buckets ?? {}
+    return ranges.filter(({ from, to }, n) => (buckets[n]?.doc_count ?? 0) !== to - from)
+  }
+
+  /** Ids of the documents in these ranges; a document in two indices comes twice. Each costs a look into the stored fields. */
+  async function idsIn(ranges: readonly Range[]): Promise<string[]> {
     const ids: string[] = []
-    for (const task of group) {
-      const all = Array.from({ length: task.count }, (_, n) => n)
-      for (let at = 0; at < all.length; at += IDS_PER_QUERY)
-        ids.push(...(await of({ ids: { values: idsOf(task, all.slice(at, at + IDS_PER_QUERY)) } })))
+    for (let at = 0; at < ranges.length; at += LOOKED_AT) {
+      const some = ranges.slice(at, at + LOOKED_AT)
+      const path = searchPath(
+        some.map(({ task }) => task),
+        '&filter_path=timed_out,_shards.failed,hits.hits._id',
+      )
+      const values = some.flatMap(({ task, from, to }) => idsOf(task, from, to))
+      type Found = Searched & { hits?: { hits?: { _id: string }[] } }
+      const answer = await search<Found>(path, { size: HITS_MAX, _source: false, query: { ids: { values } } })
+      for (const { _id } of answer?.hits?.hits ?? []) ids.push(_id)
     }
     return ids
   }
@@ -89,7 +104,7 @@ export function createElasticsearchReader(
     type: 'elasticsearch',
     async counts(tasks) {
       const ids = tasks.map(({ id }) => id)
-      const answer = await search<Searched & { aggregations?: { batches: Terms } }>(searchPath(tasks, ''), {
+      const answer = await search<Searched & { aggregations?: { batches: Terms } }>(searchPath(tasks), {
         size: 0,
         track_total_hits: false,
         query: { terms: { batch_id: ids } },
@@ -109,29 +124,38 @@ export function createElasticsearchReader(
       )
     },
     async held(tasks) {
-      const held = new Map<string, Held>()
-      for (const group of groupsOf(tasks)) {
-        const ids = await idsIn(group)
-        const numbers = numbersOf(group, ids)
-        const hits = new Map<string, number>()
-        for (const id of ids) {
-          const frame = id.slice(0, id.lastIndexOf('-'))
-          hits.set(frame, (hits.get(frame) ?? 0) + 1)
-        }
-        for (const { id } of group) {
-          const distinct = numbers.get(id) ?? new Set<number>()
-          held.set(id, { numbers: distinct, copies: (hits.get(id) ?? 0) - distinct.size })
-        }
+      const ranges = tasks.flatMap(rangesOf)
+      const open: Range[] = []
+      for (let at = 0; at < ranges.length; at += RANGES_TOGETHER)
+        open.push(...(await doubtful(ranges.slice(at, at + RANGES_TOGETHER))))
+      const ids = await idsIn(open)
+      const numbers = numbersOf(tasks, ids)
+      const inDoubt = new Set(open)
+      for (const range of ranges) {
+        if (inDoubt.has(range)) continue
+        for (let n = range.from; n < range.to; n++) numbers.get(range.task.id)?.add(n)
       }
-      return held
+      const copies = new Map<string, number>()
+      const seen = new Set<string>()
+      for (const id of ids) {
+        const frame = id.slice(0, id.lastIndexOf('-'))
+        if (seen.has(id)) copies.set(frame, (copies.get(frame) ?? 0) + 1)
+        seen.add(id)
+      }
+      return new Map(
+        [...numbers].map(([id, there]): [string, Held] => [
+          id,
+          { numbers: there, copies: copies.get(id) ?? 0 },
+        ]),
+      )
     },
     async records(task, numbers) {
       const found = new Map<number, HeldRecord>()
       for (let at = 0; at < numbers.length; at += RECORDS_PER_QUERY) {
-        const values = idsOf(task, numbers.slice(at, at + RECORDS_PER_QUERY))
+        const values = numbers.slice(at, at + RECORDS_PER_QUERY).map((n) => `${task.id}-${n}`)
         // No filter_path and no source filtering: only so do the bytes come back as they were sent.
         const body = { size: HITS_MAX, query: { ids: { values } } }
-        const bytes = await exchange.ask('POST', searchPath([task], ''), JSON.stringify(body))
+        const bytes = await exchange.ask('POST', searchPath([task]), JSON.stringify(body))
         if (bytes === undefined) continue
         whole(bytes)
         for (const { id, source } of sourcesOf(bytes.toString()))
@@ -144,17 +168,18 @@ export function createElasticsearchReader(
   }
 }
 
-/** Frames whose records fit one answer, with room for copies. */
-function groupsOf(tasks: readonly AuditTask[]): AuditTask[][] {
-  const groups: AuditTask[][] = []
-  let records = 0
-  for (const task of tasks) {
-    records += task.count
-    if (groups.length === 0 || records > RECORDS_TOGETHER) {
-      groups.push([])
-      records = task.count
-    }
-    groups.at(-1)?.push(task)
-  }
-  return groups
+interface Range {
+  readonly task: AuditTask
+  readonly from: number
+  readonly to: number
 }
+
+function rangesOf(task: AuditTask): Range[] {
+  const ranges: Range[] = []
+  for (let from = 0; from < task.count; from += RANGE)
+    ranges.push({ task, from, to: Math.min(from + RANGE, task.count) })
+  return ranges
+}
+
+const idsOf = ({ id }: AuditTask, from: number, to: number): string[] =>
+  Array.from({ length: to - from }, (_, n) => `${id}-${from + n}`)
