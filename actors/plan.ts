@@ -32,7 +32,9 @@ export function planNode(config: Config, once: boolean, cores: number = cpus().l
     ...(captures === undefined ? [] : ['capture']),
   ]
   const audited = auditedBackends(config)
-  if (audited.length > 0) names.push('auditor')
+  // A run that ends is over before its frames are due: the journal keeps them for the next one, or for `millrace audit run`.
+  const audits = audited.length > 0 && !once
+  if (audits) names.push('auditor')
   const groups = placeActors(names, config.runtime.placement, cores)
   const groupOf = (actor: string) => groups.findIndex((group) => group.actors.includes(actor))
   const isBeside =
@@ -86,7 +88,7 @@ export function planNode(config: Config, once: boolean, cores: number = cpus().l
       ? []
       : [{ name: 'capture', kind: 'capture', options: { ...captures, boosts: names.includes('traffic') } }]),
   ]
-  if (audited.length > 0) {
+  if (audits) {
     const options = { audit: config.audit, backends: config.backends }
     actors.push({ name: 'auditor', kind: 'auditor', options })
   }

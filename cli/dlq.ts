@@ -16,7 +16,7 @@ import { type LetterFilter, letterMatcher } from './dlq/filter.js'
 import { openRedrive, type RedriveResult } from './dlq/redrive.js'
 import { onInterrupt } from './interrupt.js'
 import { configOption, jsonOption, positiveNumber } from './options.js'
-import { textTable } from './text-table.js'
+import { table } from './text-table.js'
 
 interface Flags extends LetterFilter {
   readonly config: string
@@ -101,7 +101,7 @@ async function list(flags: Flags): Promise<void> {
   const rows = letters
     .map(rowOf)
     .map((row) => [row.id, row.time, row.backend, row.reason, row.service, row.detail])
-  const shown = textTable([['letter', 'time', 'backend', 'reason', 'service', 'detail'], ...rows])
+  const shown = table([['letter', 'time', 'backend', 'reason', 'service', 'detail'], ...rows], 1)
   if (letters.length > 0) print([...shown, ''].join('\n'))
   for (const [name, { letters: count, bytes }] of Object.entries(figures))
     print(`${name}: ${count} letters in ${bytes} bytes`)
@@ -126,7 +126,14 @@ async function show(id: string, flags: Flags): Promise<void> {
     if (flags.json === true) return print(JSON.stringify(letter))
     const { record, ...rest } = letter
     return print(
-      [...textTable(Object.entries(rest).map(([key, value]) => [key, String(value)])), '', record].join('\n'),
+      [
+        ...table(
+          Object.entries(rest).map(([key, value]) => [key, String(value)]),
+          1,
+        ),
+        '',
+        record,
+      ].join('\n'),
     )
   }
   throw new MillraceError(

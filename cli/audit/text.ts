@@ -1,12 +1,12 @@
 // The text that `millrace audit` prints.
 import type { LoggedEvent } from '../../actors/auditor/audit-log.js'
-import { textTable } from '../text-table.js'
+import { table, whole } from '../text-table.js'
 import type { AuditRunResult, FrameResult } from './run.js'
 
 const NUMBERS_SHOWN = 10
+/** The last column is text. */
+const TEXT_FROM = 5
 const EVENTS_SHOWN = 20
-
-const whole = (value: number): string => value.toLocaleString('en-US')
 
 export function runText(result: AuditRunResult): string {
   const { frames, records, agreed, repaired, unsure, postponed, differs, tookMs } = result
@@ -15,19 +15,22 @@ export function runText(result: AuditRunResult): string {
     `checked ${whole(frames)} frames with ${whole(records)} records, ${whole(result.compared)} records byte for byte, in ${(tookMs / 1000).toFixed(1)} s and ${whole(queries)} queries`,
     `agreed ${whole(agreed)}, repaired ${whole(repaired)}, not shown by Loki yet ${whole(unsure)}, postponed ${whole(postponed)}, differing ${whole(differs)}`,
     '',
-    ...textTable([
-      ['backend', 'missing', 'copies', 'altered', 'queries', 'sent again'],
-      ...Object.entries(result.backends).map(([name, { missing, extra, altered, queries: asked }]) => [
-        name,
-        whole(missing),
-        whole(extra),
-        whole(altered),
-        whole(asked),
-        Object.entries(result.repairs[name] ?? {})
-          .map(([from, sent]) => `${whole(sent)} from ${from}`)
-          .join(', '),
-      ]),
-    ]),
+    ...table(
+      [
+        ['backend', 'missing', 'copies', 'altered', 'queries', 'sent again'],
+        ...Object.entries(result.backends).map(([name, { missing, extra, altered, queries: asked }]) => [
+          name,
+          whole(missing),
+          whole(extra),
+          whole(altered),
+          whole(asked),
+          Object.entries(result.repairs[name] ?? {})
+            .map(([from, sent]) => `${whole(sent)} from ${from}`)
+            .join(', '),
+        ]),
+      ],
+      TEXT_FROM,
+    ),
   ]
   if (result.unacknowledged > 0)
     lines.push('', `${whole(result.unacknowledged)} frames are not acknowledged by every backend yet`)
@@ -43,17 +46,20 @@ export function frameText({ frame, records, from, to, journalSeq, backends }: Fr
   return [
     `frame ${frame}: ${whole(records)} records from ${from} to ${to}, ${journalSeq === undefined ? 'no longer in the journal' : `seq ${journalSeq} of the journal`}`,
     '',
-    ...textTable([
-      ['backend', 'held', 'missing', 'copies', 'dead letters', 'first missing'],
-      ...Object.entries(backends).map(([name, { held, missing, copies, dead }]) => [
-        name,
-        whole(held),
-        whole(missing.length),
-        whole(copies),
-        whole(dead),
-        shown(missing),
-      ]),
-    ]),
+    ...table(
+      [
+        ['backend', 'held', 'missing', 'copies', 'dead letters', 'first missing'],
+        ...Object.entries(backends).map(([name, { held, missing, copies, dead }]) => [
+          name,
+          whole(held),
+          whole(missing.length),
+          whole(copies),
+          whole(dead),
+          shown(missing),
+        ]),
+      ],
+      TEXT_FROM,
+    ),
   ].join('\n')
 }
 
