@@ -52,6 +52,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./tenants.js')).tenantsCommand(),
   },
   {
+    name: 'audit',
+    summary: 'check that the backends hold every record, repair what is missing',
+    load: async () => (await import('./audit.js')).auditCommand(),
+  },
+  {
     name: 'capture',
     summary: 'list and fetch the last words of containers that died',
     load: async () => (await import('./capture.js')).captureCommand(),
@@ -60,6 +65,16 @@ const COMMANDS: readonly CommandEntry[] = [
     name: 'ctl',
     summary: 'tell running nodes what to do, and keep the settings of the cluster',
     load: async () => (await import('./ctl.js')).ctlCommand(),
+  },
+  {
+    name: 'dlq',
+    summary: 'dead letters: list, show, send again, purge',
+    load: async () => (await import('./dlq.js')).dlqCommand(),
+  },
+  {
+    name: 'replay',
+    summary: 'send records from the archive or the journal to a backend again',
+    load: async () => (await import('./replay.js')).replayCommand(),
   },
   {
     name: 'wal',
