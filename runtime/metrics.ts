@@ -1,6 +1,7 @@
 // The node's metrics: each declared once, counted per thread with prom-client, merged by the supervisor.
 import { createRequire } from 'node:module'
 import type * as Prom from 'prom-client'
+import { AUDIT_METRICS } from './audit-metrics.js'
 
 // Its four classes only: the whole package also brings node:cluster, an HTTP client and the process's own metrics into every thread.
 const load = createRequire(import.meta.url)
@@ -208,46 +209,7 @@ export const METRICS = {
     labels: [],
     buckets: [0.5, 1, 1.5, 2, 5, 30, 300],
   },
-  dead_letters_waiting: {
-    type: 'gauge',
-    help: 'Records that lie in the dead letters and wait for the operator',
-    labels: ['backend'],
-  },
-  dead_letters_bytes: { type: 'gauge', help: 'Bytes of the dead letters on disk', labels: ['backend'] },
-  audit_frames_total: { type: 'counter', help: 'Frames checked, by outcome', labels: ['outcome'] },
-  audit_records_total: { type: 'counter', help: 'Records checked', labels: [] },
-  audit_compared_total: {
-    type: 'counter',
-    help: 'Records compared byte for byte between the backends and the journal',
-    labels: [],
-  },
-  audit_differences_total: {
-    type: 'counter',
-    help: 'Differing records found, by kind (missing, extra, altered)',
-    labels: ['backend', 'kind'],
-  },
-  audit_repaired_total: {
-    type: 'counter',
-    help: 'Missing records sent again, by where they came from',
-    labels: ['backend', 'from'],
-  },
-  audit_unrepaired_total: {
-    type: 'counter',
-    help: 'Missing records that could not be brought back, by reason',
-    labels: ['backend', 'reason'],
-  },
-  audit_queries_total: { type: 'counter', help: 'Queries of the audit', labels: ['backend'] },
-  audit_waiting_frames: { type: 'gauge', help: 'Frames in the queue of the audit', labels: [] },
-  audit_lag_seconds: {
-    type: 'gauge',
-    help: 'How long the oldest due frame waits for its check',
-    labels: [],
-  },
-  audit_released_frames_total: {
-    type: 'counter',
-    help: 'Frames that left the journal before they were checked (queued: they still will be)',
-    labels: ['state'],
-  },
+  ...AUDIT_METRICS,
   actor_restarts_total: { type: 'counter', help: 'Restarts of a thread group', labels: ['group'] },
   control_requests_total: {
     type: 'counter',
