@@ -100,7 +100,11 @@ test('after a restart only what was not durable in the queue is handed over agai
   second.tell({ type: 'audit_queued', seqs: [2, 3], room: 100 }, 'auditor')
   assert.deepEqual(await handed(second), [5])
   second.tell({ type: 'audit_open', room: 100, waiting: [0, 1, 2, 3] }, 'auditor')
-  assert.deepEqual(await handed(second), [4, 5], 'what is not in its queue any more, and was not confirmed, comes again')
+  assert.deepEqual(
+    await handed(second),
+    [4, 5],
+    'what is not in its queue any more, and was not confirmed, comes again',
+  )
 })
 
 test('above hold_bytes the oldest go unchecked, counted; sources never wait for the audit', async (t) => {
