@@ -215,7 +215,7 @@ export function journal(context: ActorContext, options: JournalActorOptions): Ac
       done: onFeed<'done'>((feeds, message) => feeds.acknowledged(message)),
       outage: onFeed<'outage'>((feeds, { writer }) => feeds.outage(writer)),
       recovered: onFeed<'recovered'>((feeds, { writer }) => feeds.recovered(writer)),
-      audit_open: ({ room }, from) => whenOpen(() => opened?.hold?.opened(room, from)),
+      audit_open: (message, from) => whenOpen(() => opened?.hold?.opened(message, from)),
       audit_queued: (message) => whenOpen(() => opened?.hold?.queued(message)),
       audited: ({ seqs }) => whenOpen(() => opened?.hold?.audited(seqs)),
       frame_wanted: (message) => whenOpen(() => opened?.hold?.wanted(message)),

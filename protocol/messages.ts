@@ -132,8 +132,8 @@ export type Message =
     }
   | { readonly type: 'pod_events'; readonly podUid: string; readonly events: readonly PodEventText[] }
   // auditor ↔ journal
-  /** The auditor is there (again), with room for so many frames in its queue. */
-  | { readonly type: 'audit_open'; readonly room: number }
+  /** The auditor is there (again), with room for so many frames in its queue; these seqs lie in it for their first check. */
+  | { readonly type: 'audit_open'; readonly room: number; readonly waiting: readonly number[] }
   | { readonly type: 'audit_frames'; readonly frames: readonly AuditFrame[] }
   /** These are durable in the queue; it has room for so many more. */
   | { readonly type: 'audit_queued'; readonly seqs: readonly number[]; readonly room: number }

@@ -103,7 +103,10 @@ export function auditor(context: ActorContext, { audit, backends }: AuditorPlan)
   async function round(from: AuditQueue): Promise<void> {
     const leased = await from.take(audit.frames_per_query)
     if (leased.length === 0) return
-    const byId = new Map(leased.map((lease) => [lease.task.id, lease]))
+    const byId = new Map<string, Leased>()
+    // Of two tasks of one frame the first check counts: the journal waits for it.
+    for (const lease of leased)
+      if (byId.get(lease.task.id)?.task.stage !== 'first') byId.set(lease.task.id, lease)
     const verdicts = await (await engineOf()).check([...byId.values()].map(({ task }) => task))
     // A frame that was put twice is through with its twin.
     const done: Leased[] = leased.filter((lease) => byId.get(lease.task.id) !== lease)
@@ -177,7 +180,8 @@ export function auditor(context: ActorContext, { audit, backends }: AuditorPlan)
         clock.every(LETTERS_EVERY_MS, lettersTick),
       )
       lettersTick()
-      context.send('journal', { type: 'audit_open', room: room() })
+      const waiting = queue.waitingFirst(node.id)
+      context.send('journal', { type: 'audit_open', room: room(), waiting })
     },
     on: {
       audit_frames({ frames }) {

@@ -140,6 +140,7 @@ export async function openJetStreamQueue(options: JetStreamQueueOptions): Promis
       await put(changes.map(({ task }) => task))
       await acknowledge(changes.map(({ leased }) => leased))
     },
+    waitingFirst: () => [],
     room: () => (full ? 1 : ROOM),
     figures() {
       // What others have put is not known before a look: it is due again after pollMs.

@@ -40,9 +40,11 @@ export async function openLocalQueue(options: LocalQueueOptions): Promise<AuditQ
   const { folder, bytesMax, clock, bucketMs = BUCKET_MS } = options
   await mkdir(folder, { recursive: true })
   const buckets = new Map<number, Bucket>()
+  const found: AuditTask[] = []
   let bytes = 0
   for (const [number, text] of await readQueueFiles(folder)) {
     const tasks = tasksOf(text)
+    for (const task of tasks) if (task.stage === 'first') found.push(task)
     const fileBytes = Buffer.byteLength(text) + (await closeTorn(fileOf(number), text))
     buckets.set(number, { bytes: fileBytes, waiting: tasks.length, tasks: undefined })
     bytes += fileBytes
@@ -125,6 +127,7 @@ export async function openLocalQueue(options: LocalQueueOptions): Promise<AuditQ
         await put(changes.map(({ task }) => task))
         await through(changes.map(({ leased }) => leased))
       }),
+    waitingFirst: (node) => found.splice(0).flatMap((task) => (task.node === node ? [task.seq] : [])),
     room: () => Math.max(0, Math.floor((bytesMax - bytes) / TASK_BYTES)),
     figures() {
       const all = [...buckets]

@@ -18,6 +18,8 @@ export interface AuditQueue<L extends Leased = Leased> {
   done(leased: readonly L[]): Promise<void>
   /** Each again at its task's (new) `dueMs`: durable before the old one is gone. */
   later(changes: readonly { readonly leased: L; readonly task: AuditTask }[]): Promise<void>
+  /** Seqs of this node's frames that wait for their first check, as found when the queue was opened; a shared queue does not know. */
+  waitingFirst(node: string): readonly number[]
   /** Tasks that still fit. */
   room(): number
   figures(): QueueFigures

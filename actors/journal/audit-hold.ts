@@ -11,7 +11,8 @@ import type { Wal } from '../../runtime/wal/wal.js'
  *   queued     (⊇ confirmed)      durable in the auditor's queue                       saved as the cursor's `sent`
  *   handled    (⊇ queued)         given to the auditor of this life                    in memory
  *
- * What was handled and not queued when either side ended is handed out again: the queue knows a frame by its id.
+ * When the auditor starts it says what lies in its queue. What was handled and is not there is handed out again: not yet durable when
+ * either side ended, or checked without that being saved. A second check does no harm.
  */
 export interface AuditHold {
   readonly confirmed: SeqSet
@@ -19,7 +20,7 @@ export interface AuditHold {
   queuedRanges(): SeqRange[]
   /** A frame was committed; its figures are kept until it is handed out. */
   committed(seq: number, header: FrameHeader): void
-  opened(room: number, from: string): void
+  opened(message: MessageOf<'audit_open'>, from: string): void
   queued(message: MessageOf<'audit_queued'>): void
   audited(seqs: readonly number[]): void
   wanted(message: MessageOf<'frame_wanted'>): void
@@ -55,7 +56,7 @@ export function createAuditHold(options: AuditHoldOptions): AuditHold {
   const saved = wal.cursors.find(({ backend }) => backend === AUDIT_CURSOR)
   const confirmed = createSeqSet(saved?.done)
   confirmed.add(0, wal.oldestSeq())
-  const queued = createSeqSet([...(saved?.sent ?? []), ...confirmed.ranges()])
+  let queued = createSeqSet([...(saved?.sent ?? []), ...confirmed.ranges()])
   let handled = createSeqSet(queued.ranges())
   const infos = new Map<number, AuditFrame>()
   const reader = wal.reader()
@@ -143,9 +144,10 @@ export function createAuditHold(options: AuditHoldOptions): AuditHold {
       if (header.count === 0) return confirm(seq, seq + 1)
       if (infos.size < INFOS_MAX) infos.set(seq, figuresOf(seq, header))
     },
-    opened(newRoom, from) {
+    opened({ room: newRoom, waiting }, from) {
       auditor = from
       room = newRoom
+      queued = createSeqSet([...confirmed.ranges(), ...waiting.map((seq) => [seq, seq + 1] as const)])
       handled = createSeqSet(queued.ranges())
       void offer()
     },

@@ -30,7 +30,7 @@ test('a frame is handed over once, when the last backend has it, with its figure
   const [es, loki] = [writer(journal, 'es'), writer(journal, 'loki')]
   es.subscribe()
   loki.subscribe()
-  journal.tell({ type: 'audit_open', room: 10 }, 'auditor')
+  journal.tell({ type: 'audit_open', room: 10, waiting: [] }, 'auditor')
   await append(journal, 0, 3)
   await journal.quiet()
   const frames = es.frames()
@@ -54,7 +54,7 @@ test('segments that all backends have passed stay until their frames are checked
   const journal = await run(t, await tempFolder(t), { settings: SMALL, holdBytesMax: FAR })
   const es = writer(journal, 'es')
   es.subscribe()
-  journal.tell({ type: 'audit_open', room: 100 }, 'auditor')
+  journal.tell({ type: 'audit_open', room: 100, waiting: [] }, 'auditor')
   for (let n = 0; n < 12; n++) {
     await append(journal, n, n + 1)
     es.done(es.frames())
@@ -85,7 +85,7 @@ test('after a restart only what was not durable in the queue is handed over agai
   const first = await run(t, folder, { holdBytesMax: FAR })
   const es = writer(first, 'es')
   es.subscribe()
-  first.tell({ type: 'audit_open', room: 100 }, 'auditor')
+  first.tell({ type: 'audit_open', room: 100, waiting: [] }, 'auditor')
   await append(first, 0, 6)
   await first.quiet()
   es.done(es.frames())
@@ -95,12 +95,16 @@ test('after a restart only what was not durable in the queue is handed over agai
   await first.quiet()
   await first.stop()
   const second = await run(t, folder, { holdBytesMax: FAR })
-  second.tell({ type: 'audit_open', room: 2 }, 'auditor')
+  second.tell({ type: 'audit_open', room: 2, waiting: [0, 1, 4] }, 'auditor')
   assert.deepEqual(await handed(second), [2, 3], 'no more than there is room for')
   second.tell({ type: 'audit_queued', seqs: [2, 3], room: 100 }, 'auditor')
   assert.deepEqual(await handed(second), [5])
-  second.tell({ type: 'audit_open', room: 100 }, 'auditor')
-  assert.deepEqual(await handed(second), [5], 'an auditor that is new gets again what it had not queued')
+  second.tell({ type: 'audit_open', room: 100, waiting: [0, 1, 2, 3] }, 'auditor')
+  assert.deepEqual(
+    await handed(second),
+    [4, 5],
+    'what is not in its queue any more, and was not confirmed, comes again',
+  )
 })
 
 test('above hold_bytes the oldest go unchecked, counted; sources never wait for the audit', async (t) => {
@@ -110,7 +114,7 @@ test('above hold_bytes the oldest go unchecked, counted; sources never wait for 
   })
   const es = writer(journal, 'es')
   es.subscribe()
-  journal.tell({ type: 'audit_open', room: 100 }, 'auditor')
+  journal.tell({ type: 'audit_open', room: 100, waiting: [] }, 'auditor')
   for (let n = 0; n < 60; n++) {
     await append(journal, n, n + 1)
     es.done(es.frames())
