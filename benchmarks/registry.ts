@@ -1,0 +1,8 @@
+// The list of benchmarks. A new one is a file in benches/ that exports a Bench, and a line here.
+import type { Bench } from './harness/bench.js'
+
+/** Loaded on demand: most need things that the others do not. */
+export const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
+  kernel: async () => (await import('./benches/kernel.js')).kernelBench,
+  pipeline: async () => (await import('./benches/pipeline.js')).pipelineBench,
+}
