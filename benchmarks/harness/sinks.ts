@@ -22,7 +22,7 @@ const FILE = fileURLToPath(new URL('../sinks/process.js', import.meta.url))
 
 export async function startSinks(): Promise<Sinks> {
   const child = fork(FILE, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], serialization: 'advanced' })
-  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   const waiting = new Map<number, (answer: SinksAnswer) => void>()
   child.on('message', (message: SinksAnswer & { id: number }) => {
     waiting.get(message.id)?.(message)
