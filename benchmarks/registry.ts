@@ -9,4 +9,9 @@ export const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   journal: async () => (await import('./benches/journal.js')).journalBench,
   writers: async () => (await import('./benches/writers.js')).writersBench,
   pipeline: async () => (await import('./benches/pipeline.js')).pipelineBench,
+  latency: async () => (await import('./benches/latency.js')).latencyBench,
+  idle: async () => (await import('./benches/idle.js')).idleBench,
+  soak: async () => (await import('./benches/soak.js')).soakBench,
+  overload: async () => (await import('./benches/overload.js')).overloadBench,
+  scaling: async () => (await import('./benches/scaling.js')).scalingBench,
 }

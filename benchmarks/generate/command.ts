@@ -24,6 +24,7 @@ export const GENERATE_OPTIONS: Declarations = {
   partials: { value: 'share', default: '0', text: 'records of 40 KB, which the runtime splits in pieces' },
   texts: { value: 'share', default: '0', text: 'lines that are not JSON' },
   rotate: { value: 'size', default: '10MiB', text: 'rotate a file when it has grown to this; 0 never' },
+  keep: { value: 'n', text: 'rotated files of a pod that stay, such as 5 for the kubelet (default: all)' },
   skew: { value: 'z', default: '0', text: "how unequal the pods are: Zipf's exponent, 0 all the same" },
   burst: {
     value: 'every:for:factor',
@@ -50,6 +51,7 @@ export async function generateCommand(words: readonly string[], stop?: AbortSign
     burst: options.has('burst') ? burstOf(options.text('burst')) : undefined,
   }
   const traffic = createTraffic(trafficOptions(options))
+  traffic.prepare()
   const startedMs = performance.now()
   const before = process.cpuUsage()
   try {
@@ -96,6 +98,7 @@ function trafficOptions(options: Options): TrafficOptions {
     partials: options.number('partials'),
     texts: options.number('texts'),
     rotateBytes: bytesOf(options, 'rotate'),
+    keepRotated: options.has('keep') ? options.number('keep', 1) : undefined,
     skew: options.number('skew'),
   }
 }

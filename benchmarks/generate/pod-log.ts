@@ -22,6 +22,8 @@ export interface PodLogOptions {
   readonly rotateBytes: number
   /** Rotated files but the newest are gzip'd, as the kubelet does. */
   readonly gzipRotated?: boolean
+  /** Rotated files beyond so many are deleted, the oldest first; left out: all stay. */
+  readonly keepRotated?: number | undefined
 }
 
 export interface PodLog {
@@ -44,19 +46,20 @@ export function openPodLog(options: PodLogOptions): PodLog {
   let fd = openSync(live, 'a')
   let bytes = 0
   let rotations = 0
-  let previous: string | undefined
+  /** Oldest first. */
+  const rotatedFiles: string[] = []
 
   function rotate(): void {
     const at = new Date(FIRST_ROTATION_MS + rotations++ * 1000).toISOString()
     const rotated = `${live}.${at.replace(/[-:]/g, '').replace('T', '-').slice(0, 15)}`
     closeSync(fd)
     renameSync(live, rotated)
-    if (options.gzipRotated === true && previous !== undefined) {
-      writeFileSync(`${previous}.tmp`, gzipSync(readFileSync(previous), { level: 1 }))
-      renameSync(`${previous}.tmp`, `${previous}.gz`)
-      rmSync(previous)
-    }
-    previous = rotated
+    const previous = rotatedFiles.at(-1)
+    if (options.gzipRotated === true && previous !== undefined)
+      rotatedFiles.splice(-1, 1, gzipFile(previous))
+    rotatedFiles.push(rotated)
+    while (rotatedFiles.length > (options.keepRotated ?? Number.POSITIVE_INFINITY))
+      rmSync(rotatedFiles.shift() as string)
     fd = openSync(live, 'a')
     bytes = 0
   }
@@ -73,6 +76,14 @@ export function openPodLog(options: PodLogOptions): PodLog {
     },
     close: () => closeSync(fd),
   }
+}
+
+/** Returns the new name. A reader never sees half a file. */
+function gzipFile(path: string): string {
+  writeFileSync(`${path}.tmp`, gzipSync(readFileSync(path), { level: 1 }))
+  renameSync(`${path}.tmp`, `${path}.gz`)
+  rmSync(path)
+  return `${path}.gz`
 }
 
 /** The end of the line that fills the room. */

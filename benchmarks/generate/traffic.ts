@@ -10,7 +10,7 @@ export interface TrafficOptions {
   readonly root: string
   readonly pods: number
   readonly seed: number
-  /** Default: as many as pods, at most 10. */
+  /** Default: as many as pods, at most 10. With more services than pods a pod's records come from several in turn. */
   readonly services?: number | undefined
   readonly namespace?: string | undefined
   readonly mix?: Mix | undefined
@@ -19,11 +19,15 @@ export interface TrafficOptions {
   readonly texts?: number | undefined
   /** 0 never. */
   readonly rotateBytes?: number | undefined
+  /** Rotated files of a pod beyond so many are deleted. */
+  readonly keepRotated?: number | undefined
   /** Zipf's exponent: 0 all pods write the same, 1 the second half of what the first does, the third a third. */
   readonly skew?: number | undefined
 }
 
 export interface Traffic {
+  /** Makes what the first records of each service would wait for: a second for ten services, more for thousands. */
+  prepare(): void
   /**
    * Writes `records` with times spread over [fromMs, toMs), ms since the epoch. While `burst` is set every fourth service has the mix
    * of an outage.
@@ -38,8 +42,10 @@ export interface Traffic {
 
 interface Pod {
   readonly log: PodLog
-  readonly service: number
+  /** Whose records it writes, a block of each in turn. */
+  readonly services: readonly number[]
   readonly share: number
+  turn: number
   next: number
 }
 
@@ -52,7 +58,7 @@ const SERVICES_MAX = 10
 
 export function createTraffic(options: TrafficOptions): Traffic {
   const random = seededRandom(options.seed)
-  const services = Math.min(options.pods, options.services ?? SERVICES_MAX)
+  const services = options.services ?? Math.min(options.pods, SERVICES_MAX)
   const shape = { partials: options.partials ?? 0, texts: options.texts ?? 0, sizes: options.sizes, random }
   const records = blockRecords(services, recordBytesTypical(shape))
   const blocks = new Map<number, Block>()
@@ -76,29 +82,37 @@ export function createTraffic(options: TrafficOptions): Traffic {
   }
 
   function writePod(pod: Pod, count: number, fromMs: number, toMs: number, burst: boolean): void {
-    const block = blockOf(pod.service, burst)
     const stepMs = (toMs - fromMs) / count
     for (let written = 0; written < count; ) {
-      const first = pod.next % block.records
+      const block = blockOf(pod.services[pod.turn % pod.services.length] as number, burst)
+      const first = Math.min(pod.next, block.records - 1)
       const last = Math.min(block.records, first + count - written)
-      for (let n = first; n < last; n++) {
-        const ms = fromMs + (written + n - first) * stepMs
-        const seconds = Math.floor(ms / 1000)
-        stamp.set(seconds, Math.floor((ms - seconds * 1000) * 1e6))
-        block.patch(n, stamp, seq++)
-        const level = block.level(n)
-        counts[level] = (counts[level] ?? 0) + 1
-      }
-      const from = first === 0 ? 0 : block.end(first - 1)
-      const to = block.end(last - 1)
-      pod.log.append(block.bytes.subarray(from, to))
-      bytes += to - from
+      writeRecords(pod.log, block, first, last, fromMs + written * stepMs, stepMs)
       written += last - first
-      pod.next = last
+      pod.next = last % block.records
+      if (pod.next === 0) pod.turn++
     }
   }
 
+  function writeRecords(log: PodLog, block: Block, first: number, last: number, fromMs: number, stepMs: number): void {
+    for (let n = first; n < last; n++) {
+      const ms = fromMs + (n - first) * stepMs
+      const seconds = Math.floor(ms / 1000)
+      stamp.set(seconds, Math.floor((ms - seconds * 1000) * 1e6))
+      block.patch(n, stamp, seq++)
+      const level = block.level(n)
+      counts[level] = (counts[level] ?? 0) + 1
+    }
+    const from = first === 0 ? 0 : block.end(first - 1)
+    const to = block.end(last - 1)
+    log.append(block.bytes.subarray(from, to))
+    bytes += to - from
+  }
+
   return {
+    prepare() {
+      for (let service = 0; service < services; service++) blockOf(service, false)
+    },
     write(count, fromMs, toMs, burst = false) {
       // Systematic sampling with a random start: every pod gets its share in the long run, and the sum is exact in each call.
       let due = random()
@@ -123,15 +137,18 @@ function openPods(options: TrafficOptions, services: number): Pod[] {
   const weights = Array.from({ length: options.pods }, (_, n) => 1 / (n + 1) ** (options.skew ?? 0))
   const total = weights.reduce((sum, weight) => sum + weight, 0)
   return weights.map((weight, number) => {
-    const service = number % services
+    const own: number[] = []
+    for (let service = number; service < services; service += options.pods) own.push(service)
+    if (own.length === 0) own.push(number % services)
     const log = openPodLog({
       root: options.root,
       namespace: options.namespace ?? 'shop',
-      service: serviceName(service),
+      service: serviceName(own[0] as number),
       number,
       rotateBytes: options.rotateBytes ?? 0,
+      keepRotated: options.keepRotated,
     })
-    return { log, service, share: weight / total, next: 0 }
+    return { log, services: own, share: weight / total, turn: 0, next: 0 }
   })
 }
 
