@@ -14,4 +14,5 @@ export const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   soak: async () => (await import('./benches/soak.js')).soakBench,
   overload: async () => (await import('./benches/overload.js')).overloadBench,
   scaling: async () => (await import('./benches/scaling.js')).scalingBench,
+  peers: async () => (await import('./benches/peers.js')).peersBench,
 }

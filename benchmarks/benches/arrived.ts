@@ -16,7 +16,9 @@ export async function arrived(sinks: Sinks, records: number): Promise<void> {
     if (es.records >= records && loki.records >= records) return
     if (now !== before) [before, sinceMs] = [now, performance.now()]
     if (performance.now() - sinceMs > STANDSTILL_MS_MAX)
-      throw new Error(`of ${records} records ${es.records} and ${loki.records} have come, and none for a minute`)
+      throw new Error(
+        `of ${records} records ${es.records} and ${loki.records} have come, and none for a minute`,
+      )
     await sleep(LOOK_EVERY_MS)
   }
 }

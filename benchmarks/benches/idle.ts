@@ -6,8 +6,6 @@ import { createTraffic } from '../generate/traffic.js'
 import type { Bench, Measurement } from '../harness/bench.js'
 import { startLiveNode } from '../harness/node.js'
 import { type Usage, usageOf } from '../harness/process.js'
-import { createScratch } from '../harness/scratch.js'
-import { startSinks } from '../harness/sinks.js'
 
 const LOOK_WORK = fileURLToPath(new URL('./idle-look-work.js', import.meta.url))
 const REFERENCE = 'a process that looks at each file once a second'
@@ -28,11 +26,11 @@ export const idleBench: Bench = {
     files: { value: 'n', default: '100', text: 'open files' },
     seconds: { value: 'n', default: '30', quick: '3', text: 'how long it is watched' },
   },
-  async open(options) {
+  async open(options, kit) {
+    const { scratch } = kit
     const files = options.number('files', 1)
     const seconds = options.number('seconds', 1)
-    const scratch = createScratch()
-    const sinks = await startSinks()
+    const sinks = await kit.sinks()
     const root = scratch.fresh('idle')
     const traffic = createTraffic({ root, pods: files, seed: 1 })
     traffic.write(files, Date.now() - 1000, Date.now())
@@ -60,7 +58,8 @@ export const idleBench: Bench = {
             try {
               await sleep(SETTLE_MS)
               const { counters } = await node.status()
-              if (counters.readRecords !== files) throw new Error(`read ${counters.readRecords} of ${files} records`)
+              if (counters.readRecords !== files)
+                throw new Error(`read ${counters.readRecords} of ${files} records`)
               return await watch(node.usage, seconds)
             } finally {
               await node.stop()
@@ -72,10 +71,6 @@ export const idleBench: Bench = {
         { what: 'idle', case: name, metric: 'cpuPercent', most: 1 },
         { what: 'memory when idle', case: name, metric: 'rssMegabytes', most: 120 },
       ],
-      async close() {
-        await sinks.close()
-        scratch.remove()
-      },
     }
   },
 }

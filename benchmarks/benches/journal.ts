@@ -9,7 +9,7 @@ import { SILENT_OBSERVER } from '../../runtime/wal/observer.js'
 import { openWal } from '../../runtime/wal/wal.js'
 import type { Bench, Case, Measurement } from '../harness/bench.js'
 import { benchFrame } from '../harness/frames.js'
-import { createScratch, type Scratch } from '../harness/scratch.js'
+import type { Scratch } from '../harness/scratch.js'
 
 const FRAME_RECORDS = 1000
 const DISTINCT = 8
@@ -17,7 +17,11 @@ const SEGMENT_BYTES = 64 * 1024 * 1024
 const REFERENCE = 'write and fdatasync, plain'
 
 interface Work {
-  readonly frames: readonly { readonly encoded: Uint8Array; readonly madeMs: number; readonly positions: [] }[]
+  readonly frames: readonly {
+    readonly encoded: Uint8Array
+    readonly madeMs: number
+    readonly positions: []
+  }[]
   /** Frames in one commit. */
   readonly group: number
   readonly commits: number
@@ -39,12 +43,12 @@ export const journalBench: Bench = {
     commits: { value: 'n', default: '200', quick: '20', text: 'commits in one measurement' },
     group: { value: 'n', default: '4', text: 'frames that share a commit' },
   },
-  async open(options) {
+  async open(options, kit) {
+    const { scratch } = kit
     const frames = Array.from({ length: DISTINCT }, (_, n) => {
       const { encoded } = benchFrame(n, FRAME_RECORDS)
       return { encoded, madeMs: 0, positions: [] as [] }
     })
-    const scratch = createScratch()
     const work = { frames, group: options.number('group', 1), commits: options.number('commits', 1), scratch }
     const bytes = frames.reduce((sum, { encoded }) => sum + encoded.length, 0) / frames.length
     return {
@@ -56,7 +60,6 @@ export const journalBench: Bench = {
       notes: [
         `a frame of ${FRAME_RECORDS} records has ${Math.round(bytes)} bytes as stored; ${work.group} frames a commit`,
       ],
-      close: async () => scratch.remove(),
     }
   },
 }
@@ -99,7 +102,10 @@ function plain(work: Work): void {
 }
 
 function groupOf({ frames, group }: Work, commit: number): Work['frames'] {
-  return Array.from({ length: group }, (_, n) => frames[(commit + n) % frames.length] as Work['frames'][number])
+  return Array.from(
+    { length: group },
+    (_, n) => frames[(commit + n) % frames.length] as Work['frames'][number],
+  )
 }
 
 async function timed(work: Work, run: () => Promise<void>): Promise<Measurement> {

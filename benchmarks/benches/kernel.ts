@@ -60,15 +60,20 @@ export const kernelBench: Bench = {
           least: 1,
         },
       ],
-      notes: corpora.map(({ name, bytes: all, records }) => `${name}: ${Math.round(all.length / records)} bytes each`),
-      close: async () => undefined,
+      notes: corpora.map(
+        ({ name, bytes: all, records }) => `${name}: ${Math.round(all.length / records)} bytes each`,
+      ),
     }
   },
 }
 
 function casesOf(corpus: Corpus, scanner: Scanner): Case[] {
   const { name } = corpus
-  const scan: Case = { name, role: 'measured', measure: async () => timed(corpus, () => scanAll(scanner, corpus)) }
+  const scan: Case = {
+    name,
+    role: 'measured',
+    measure: async () => timed(corpus, () => scanAll(scanner, corpus)),
+  }
   if (corpus.texts[0]?.startsWith('{') !== true) return [scan]
   const reference = `JSON.parse, ${name}`
   return [
@@ -105,7 +110,13 @@ function textCorpus(bytes: number): Corpus {
   )
 }
 
-function corpusOf(name: string, format: number, prefix: string, most: number, make: (seq: number) => string): Corpus {
+function corpusOf(
+  name: string,
+  format: number,
+  prefix: string,
+  most: number,
+  make: (seq: number) => string,
+): Corpus {
   const texts: string[] = []
   const lines: string[] = []
   for (let bytes = 0; bytes < most; bytes += (lines.at(-1) ?? '').length) {

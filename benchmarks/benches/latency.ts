@@ -5,8 +5,8 @@ import { createLatencies, type Latencies } from '../harness/histogram.js'
 import { measureStart, runNodeOnce, startLiveNode } from '../harness/node.js'
 import { writeOpenLoop } from '../harness/open-loop.js'
 import type { Options } from '../harness/options.js'
-import { createScratch, type Scratch, writeCorpus } from '../harness/scratch.js'
-import { type Sinks, startSinks } from '../harness/sinks.js'
+import { type Scratch, writeCorpus } from '../harness/scratch.js'
+import type { Sinks } from '../harness/sinks.js'
 import { arrived } from './arrived.js'
 import { directPosts } from './direct-posts.js'
 
@@ -49,11 +49,15 @@ export const latencyBench: Bench = {
     settle: { value: 'n', default: '3', quick: '1', text: 'seconds before that which do not count' },
     pods: { value: 'n', default: '10', text: 'files that are written' },
     'batch-age': { value: 'ms', default: '200', text: 'batch_age_max of frames and of both backends' },
-    'max-records': { value: 'n', default: '500000', text: 'with auto: records that the most is measured with' },
+    'max-records': {
+      value: 'n',
+      default: '500000',
+      text: 'with auto: records that the most is measured with',
+    },
   },
-  async open(options, say) {
-    const scratch = createScratch()
-    const sinks = await startSinks()
+  async open(options, kit) {
+    const { scratch } = kit
+    const sinks = await kit.sinks()
     const scene: Scene = {
       scratch,
       sinks,
@@ -62,7 +66,7 @@ export const latencyBench: Bench = {
       pods: options.number('pods', 1),
       batchAgeMs: options.number('batch-age', 1),
     }
-    const rates = await ratesOf(options, scene, say)
+    const rates = await ratesOf(options, scene, kit.say)
     const curves = new Map<string, Curve>()
     const cases = rates.map((rate) => rateCase(rate, scene, curves))
     const half = cases.at(-1)?.name ?? ''
@@ -81,15 +85,15 @@ export const latencyBench: Bench = {
           curves: [...curves.values()],
         },
       ],
-      async close() {
-        await sinks.close()
-        scratch.remove()
-      },
     }
   },
 }
 
-async function ratesOf(options: Options, scene: Scene, say: (line: string) => void): Promise<readonly number[]> {
+async function ratesOf(
+  options: Options,
+  scene: Scene,
+  say: (line: string) => void,
+): Promise<readonly number[]> {
   if (options.text('rates') !== 'auto') return options.numbers('rates')
   const { scratch, sinks } = scene
   const records = options.number('max-records', 1)

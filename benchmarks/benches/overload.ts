@@ -6,8 +6,8 @@ import { courseCurve, type Sample, watchNode } from '../harness/course.js'
 import { type LiveNode, startLiveNode } from '../harness/node.js'
 import { writeOpenLoop } from '../harness/open-loop.js'
 import type { Options } from '../harness/options.js'
-import { createScratch, type Scratch } from '../harness/scratch.js'
-import { type Sinks, startSinks } from '../harness/sinks.js'
+import type { Scratch } from '../harness/scratch.js'
+import type { Sinks } from '../harness/sinks.js'
 
 type AtBound = 'block' | 'drop_oldest'
 
@@ -28,7 +28,8 @@ const STANDSTILL_MS_MAX = 60_000
 
 export const overloadBench: Bench = {
   name: 'overload',
-  summary: 'twice what the backends take: memory, the bound of the journal, and whether every record is accounted for',
+  summary:
+    'twice what the backends take: memory, the bound of the journal, and whether every record is accounted for',
   metrics: [
     { key: 'peakRssMegabytes', label: 'peak RSS', unit: 'MB', better: 'lower' },
     { key: 'journalMegabytesMost', label: 'journal at most', unit: 'MB', better: 'lower' },
@@ -42,15 +43,20 @@ export const overloadBench: Bench = {
   ratios: [],
   rounds: { default: 1, quick: 1, warmUp: 0 },
   options: {
-    rate: { value: 'n', default: '20000', quick: '4000', text: 'records per second; each backend takes half' },
+    rate: {
+      value: 'n',
+      default: '20000',
+      quick: '4000',
+      text: 'records per second; each backend takes half',
+    },
     seconds: { value: 'n', default: '30', quick: '5', text: 'how long the overload lasts' },
     pods: { value: 'n', default: '10', text: 'files that are written' },
     journal: { value: 'MB', default: '16', quick: '1', text: 'journal.bytes_max' },
     manner: { value: 'slow|refuse', default: 'slow', text: 'late answers, or 429 beyond a second of queue' },
   },
-  async open(options) {
-    const scratch = createScratch()
-    const sinks = await startSinks()
+  async open(options, kit) {
+    const { scratch } = kit
+    const sinks = await kit.sinks()
     const scene: Scene = {
       scratch,
       sinks,
@@ -83,10 +89,6 @@ export const overloadBench: Bench = {
           ]),
         },
       ],
-      async close() {
-        await sinks.close()
-        scratch.remove()
-      },
     }
   },
 }

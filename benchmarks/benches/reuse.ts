@@ -10,7 +10,8 @@ const REFERENCE = 'new object'
 
 export const reuseBench: Bench = {
   name: 'reuse',
-  summary: 'holding records between two steps: a new object each, a pool, the same objects again, a table of numbers',
+  summary:
+    'holding records between two steps: a new object each, a pool, the same objects again, a table of numbers',
   metrics: [
     { key: 'nanosPerRecord', label: 'a record', unit: 'CPU ns', better: 'lower', digits: 1 },
     { key: 'garbageBytes', label: 'garbage a record', unit: 'bytes', better: 'lower', digits: 1 },
@@ -28,7 +29,8 @@ export const reuseBench: Bench = {
         measure: async () => JSON.parse(await lastLineOf([...ALLOCATION_FLAGS, WORK, name])) as Measurement,
       }),
     ),
-    notes: ['nine fields filled, judged and collected, 1,024 records a batch, each way in a process of its own'],
-    close: async () => undefined,
+    notes: [
+      'nine fields filled, judged and collected, 1,024 records a batch, each way in a process of its own',
+    ],
   }),
 }

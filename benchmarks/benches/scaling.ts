@@ -3,8 +3,8 @@ import type { Bench, Case, Curve } from '../harness/bench.js'
 import { type FinishedRun, measureStart, runNodeOnce } from '../harness/node.js'
 import type { Options } from '../harness/options.js'
 import { parseLoopCase } from '../harness/parse-loop.js'
-import { createScratch, type Scratch, writeCorpus } from '../harness/scratch.js'
-import { type Sinks, startSinks } from '../harness/sinks.js'
+import { type Scratch, writeCorpus } from '../harness/scratch.js'
+import type { Sinks } from '../harness/sinks.js'
 import { pipelineMeasurement } from './pipeline.js'
 
 interface Scene {
@@ -31,21 +31,41 @@ export const scalingBench: Bench = {
   metrics: [
     { key: 'steadyRecordsPerCpuSecond', label: 'records per CPU second', unit: '', better: 'higher' },
     { key: 'megabytesPerCpuSecond', label: 'MB per CPU second', unit: '', better: 'higher' },
-    { key: 'recordsPerCpuSecond', label: 'records per CPU second, start included', unit: '', better: 'higher' },
+    {
+      key: 'recordsPerCpuSecond',
+      label: 'records per CPU second, start included',
+      unit: '',
+      better: 'higher',
+    },
     { key: 'recordsPerSecond', label: 'records/s', unit: '', better: 'higher' },
     { key: 'peakRssMegabytes', label: 'peak RSS', unit: 'MB', better: 'lower' },
   ],
   ratios: ['megabytesPerCpuSecond'],
   rounds: { default: 3, quick: 1, warmUp: 0 },
   options: {
-    records: { value: 'n', default: '300000', quick: '20000', text: 'records in each corpus; fewer where they are large' },
+    records: {
+      value: 'n',
+      default: '300000',
+      quick: '20000',
+      text: 'records in each corpus; fewer where they are large',
+    },
     files: { value: 'n,n,…', default: '1,10,100,1000', quick: '1,100', text: 'numbers of files' },
-    bytes: { value: 'n,n,…', default: '100,400,1600,6400,16384', quick: '100,6400', text: 'sizes of a record' },
-    services: { value: 'n,n,…', default: '1,100,1000,10000', quick: '1,1000', text: 'numbers of services, all in 100 files' },
+    bytes: {
+      value: 'n,n,…',
+      default: '100,400,1600,6400,16384',
+      quick: '100,6400',
+      text: 'sizes of a record',
+    },
+    services: {
+      value: 'n,n,…',
+      default: '1,100,1000,10000',
+      quick: '1,1000',
+      text: 'numbers of services, all in 100 files',
+    },
   },
-  async open(options) {
-    const scratch = createScratch()
-    const sinks = await startSinks()
+  async open(options, kit) {
+    const { scratch } = kit
+    const sinks = await kit.sinks()
     const start = await measureStart(scratch, sinks)
     const records = options.number('records', 1)
     const scene: Scene = { scratch, sinks, start, records, curves: new Map() }
@@ -64,10 +84,6 @@ export const scalingBench: Bench = {
           xScale: 'log' as const,
           curves: [curveOf(axis, scene)],
         })),
-      async close() {
-        await sinks.close()
-        scratch.remove()
-      },
     }
   },
 }
@@ -117,9 +133,12 @@ function measuredCase(
     role: 'measured',
     async measure() {
       const corpus = makeIt()
-      const run = await runNodeOnce({ scratch, name: 'scaling-node', root: corpus.root, sinks }, corpus.records)
+      const run = await runNodeOnce(
+        { scratch, name: 'scaling-node', root: corpus.root, sinks },
+        corpus.records,
+      )
       scratch.remove('scaling')
-      const measured = pipelineMeasurement(run, start, 0)
+      const measured = pipelineMeasurement(run, start)
       const steady = measured['steadyRecordsPerCpuSecond'] ?? 0
       const points = curves.get(axis) ?? new Map<number, number>()
       points.set(value, steady)

@@ -9,7 +9,8 @@ const WORK = fileURLToPath(new URL('./serialization-work.js', import.meta.url))
 
 export const serializationBench: Bench = {
   name: 'serialization',
-  summary: 'JSON, msgpack, CBOR and Protobuf over the same record of about 365 bytes, and the kernel, which makes no objects',
+  summary:
+    'JSON, msgpack, CBOR and Protobuf over the same record of about 365 bytes, and the kernel, which makes no objects',
   metrics: [
     { key: 'nanosPerRecord', label: 'encode + decode', unit: 'CPU ns', better: 'lower' },
     { key: 'encodeNanos', label: 'encode', unit: 'CPU ns', better: 'lower' },
@@ -39,7 +40,6 @@ export const serializationBench: Bench = {
         'each in a process of its own; encoding gives bytes, decoding an object; the kernel does both at once, canonical fields added',
         ...missing.map((name) => `${name}: its package is for development only and not installed here`),
       ],
-      close: async () => undefined,
     }
   },
 }
@@ -49,7 +49,6 @@ function workCase(name: string, argument: string): Case {
     name,
     role: argument === 'JSON' ? 'reference' : 'measured',
     ...(argument === 'JSON' ? {} : { against: 'JSON' }),
-    measure: async () =>
-      JSON.parse(await lastLineOf([...ALLOCATION_FLAGS, WORK, argument])) as Measurement,
+    measure: async () => JSON.parse(await lastLineOf([...ALLOCATION_FLAGS, WORK, argument])) as Measurement,
   }
 }

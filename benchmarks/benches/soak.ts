@@ -6,8 +6,6 @@ import type { Bench, Measurement } from '../harness/bench.js'
 import { courseCurve, type Sample, slope, watchNode } from '../harness/course.js'
 import { startLiveNode } from '../harness/node.js'
 import { writeOpenLoop } from '../harness/open-loop.js'
-import { createScratch } from '../harness/scratch.js'
-import { startSinks } from '../harness/sinks.js'
 import { arrived } from './arrived.js'
 
 /** What the kubelet keeps beside the live file. */
@@ -39,13 +37,16 @@ export const soakBench: Bench = {
     rotate: { value: 'MB', default: '10', quick: '0.2', text: 'size at which a file is rotated' },
     every: { value: 'ms', default: '1000', quick: '200', text: 'interval of the samples' },
   },
-  async open(options, say) {
+  async open(options, kit) {
+    const { scratch } = kit
     const durationMs = parseDurationMs(options.text('for'))
     if (durationMs === undefined)
-      throw new MillraceError('usage.bench', `--for: got "${options.text('for')}", expected a duration such as 10m`)
+      throw new MillraceError(
+        'usage.bench',
+        `--for: got "${options.text('for')}", expected a duration such as 10m`,
+      )
     const rate = options.number('rate', 1)
-    const scratch = createScratch()
-    const sinks = await startSinks()
+    const sinks = await kit.sinks()
     let samples: readonly Sample[] = []
     return {
       cases: [
@@ -66,10 +67,16 @@ export const soakBench: Bench = {
             const course = watchNode(node, sinks, traffic.written, options.number('every', 50))
             samples = course.samples
             const records = Math.round((rate * durationMs) / 1000)
-            const reports = createReports(say, traffic.written)
+            const reports = createReports(kit.say, traffic.written)
             try {
               const cpuBefore = node.usage().cpuSeconds
-              await writeOpenLoop({ traffic, recordsPerSecond: rate, records, onStep: reports })
+              await writeOpenLoop({
+                traffic,
+                recordsPerSecond: rate,
+                records,
+                onStep: reports,
+                stop: kit.stop,
+              })
               await arrived(sinks, traffic.written())
               await course.end()
               const usage = node.usage()
@@ -87,7 +94,9 @@ export const soakBench: Bench = {
           },
         },
       ],
-      notes: ['lag is what is written and not acknowledged by both, in seconds of the rate; all records arrived in the end, else there is no report'],
+      notes: [
+        'lag is what is written and not acknowledged by both, in seconds of the rate; all records arrived in the end, else there is no report',
+      ],
       bars: [{ what: 'memory under load', case: CASE, metric: 'peakRssMegabytes', most: 250 }],
       plots: () => [
         {
@@ -106,10 +115,6 @@ export const soakBench: Bench = {
           curves: [courseCurve('descriptors', samples, (sample) => sample.descriptors)],
         },
       ],
-      async close() {
-        await sinks.close()
-        scratch.remove()
-      },
     }
   },
 }

@@ -2,8 +2,7 @@
 import { request } from 'undici'
 import type { Bench, Case, Measurement } from '../harness/bench.js'
 import { benchFrame } from '../harness/frames.js'
-import { createScratch } from '../harness/scratch.js'
-import { type Sinks, startSinks } from '../harness/sinks.js'
+import type { Sinks } from '../harness/sinks.js'
 import { type BackendInput, startWriter } from '../../test/writers/journal.js'
 import type { TestFrame } from '../../test/writers/frames.js'
 
@@ -27,15 +26,19 @@ export const writersBench: Bench = {
   options: {
     frames: { value: 'n', default: '400', quick: '60', text: 'frames of 1,000 records in one measurement' },
   },
-  async open(options) {
+  async open(options, kit) {
+    const { scratch } = kit
     const frames = Array.from({ length: DISTINCT }, (_, n) => benchFrame(n, FRAME_RECORDS))
     const count = options.number('frames', 1)
-    const sinks = await startSinks()
-    const scratch = createScratch()
+    const sinks = await kit.sinks()
     const archive = { type: 'archive', path: scratch.fresh('archive') }
     return {
       cases: [
-        { name: REFERENCE, role: 'reference', measure: async () => timed(count, () => plain(sinks, frames, count)) },
+        {
+          name: REFERENCE,
+          role: 'reference',
+          measure: async () => timed(count, () => plain(sinks, frames, count)),
+        },
         writerCase('elasticsearch', { type: 'elasticsearch', url: sinks.es }, frames, count),
         writerCase('loki', { type: 'loki', url: sinks.loki }, frames, count),
         writerCase('archive', archive, frames, count),
@@ -43,10 +46,6 @@ export const writersBench: Bench = {
       notes: [
         `frames of ${FRAME_RECORDS} records, ${Math.round((frames[0]?.raw.length ?? 0) / FRAME_RECORDS)} bytes each; CPU of the writer's thread and of what it starts, not of the sinks`,
       ],
-      async close() {
-        await sinks.close()
-        scratch.remove()
-      },
     }
   },
 }
@@ -83,7 +82,10 @@ async function plain(sinks: Sinks, frames: readonly TestFrame[], count: number):
   let next = 0
   const lane = async (): Promise<void> => {
     while (next < count) {
-      const parts = Array.from({ length: Math.min(4, count - next) }, (_, n) => bodies[(next + n) % bodies.length])
+      const parts = Array.from(
+        { length: Math.min(4, count - next) },
+        (_, n) => bodies[(next + n) % bodies.length],
+      )
       next += parts.length
       const { statusCode, body } = await request(`${sinks.es}/logs/_bulk?filter_path=errors,items.*.status`, {
         method: 'POST',

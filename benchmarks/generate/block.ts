@@ -129,8 +129,7 @@ function writeTrace(into: Buffer, at: number, from: number): number {
     state ^= state << 13
     state ^= state >>> 17
     state ^= state << 5
-    for (let digit = 0; digit < 8; digit++)
-      into[at + n + digit] = HEX[(state >>> (4 * digit)) & 15] as number
+    for (let digit = 0; digit < 8; digit++) into[at + n + digit] = HEX[(state >>> (4 * digit)) & 15] as number
   }
   return state
 }

@@ -106,7 +106,10 @@ function trafficOptions(options: Options): TrafficOptions {
 function durationOf(options: Options, name: string): number {
   const ms = parseDurationMs(options.text(name))
   if (ms !== undefined && ms > 0) return ms
-  throw new MillraceError('usage.bench', `--${name}: got "${options.text(name)}", expected a duration such as 30s`)
+  throw new MillraceError(
+    'usage.bench',
+    `--${name}: got "${options.text(name)}", expected a duration such as 30s`,
+  )
 }
 
 function bytesOf(options: Options, name: string): number {

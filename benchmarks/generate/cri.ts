@@ -5,7 +5,10 @@ import type { GeneratedLine } from './lines.js'
 export const PIECE_BYTES = 16 * 1024
 
 /** One record as the runtime writes it: lines over 16 KiB in pieces. */
-export function criLines({ content, stderr }: Pick<GeneratedLine, 'content' | 'stderr'>, stamp: string): Buffer {
+export function criLines(
+  { content, stderr }: Pick<GeneratedLine, 'content' | 'stderr'>,
+  stamp: string,
+): Buffer {
   const stream = stderr ? 'stderr' : 'stdout'
   const parts: Buffer[] = []
   for (let at = 0; at === 0 || at < content.length; at += PIECE_BYTES) {

@@ -109,7 +109,9 @@ export function jsonLine(options: JsonLineOptions, level: string): string {
 }
 
 const DETAIL_BYTES = ',"detail":""}'.length
-const WORDS = 'order payment of customer was taken by node after retry with token for cart at gateway'.split(' ')
+const WORDS = 'order payment of customer was taken by node after retry with token for cart at gateway'.split(
+  ' ',
+)
 
 function words(bytes: number, random: () => number): string {
   let text = ''

@@ -38,5 +38,8 @@ export function levelAt(mix: Mix, dice: number): LevelName {
 
 function badMix(text: string, part: string): MillraceError {
   const expected = `level=share pairs such as info=80,warn=15,error=5 with levels ${LEVELS.join(', ').toLowerCase()}`
-  return new MillraceError('usage.mix', `--mix: "${part}" of "${text}" is not understood; expected ${expected}`)
+  return new MillraceError(
+    'usage.mix',
+    `--mix: "${part}" of "${text}" is not understood; expected ${expected}`,
+  )
 }

@@ -94,7 +94,14 @@ export function createTraffic(options: TrafficOptions): Traffic {
     }
   }
 
-  function writeRecords(log: PodLog, block: Block, first: number, last: number, fromMs: number, stepMs: number): void {
+  function writeRecords(
+    log: PodLog,
+    block: Block,
+    first: number,
+    last: number,
+    fromMs: number,
+    stepMs: number,
+  ): void {
     for (let n = first; n < last; n++) {
       const ms = fromMs + (n - first) * stepMs
       const seconds = Math.floor(ms / 1000)

@@ -1,4 +1,5 @@
 // What a benchmark is: cases that are measured in turn, and the metrics that each measurement gives.
+import type { Kit } from './kit.js'
 import type { Declarations, Options } from './options.js'
 
 export interface Metric {
@@ -53,7 +54,6 @@ export interface Session {
   readonly notes?: readonly string[]
   /** After the last round. */
   plots?(): readonly Plot[]
-  close(): Promise<void>
 }
 
 export interface Bench {
@@ -64,6 +64,6 @@ export interface Bench {
   /** The metrics that are divided by the reference's, and that `bench:check` compares. */
   readonly ratios: readonly string[]
   readonly rounds: { readonly default: number; readonly quick: number; readonly warmUp: number }
-  /** Makes what all rounds share: corpus, sinks, folders. `say` is for progress. */
-  open(options: Options, say: (line: string) => void): Promise<Session>
+  /** Makes what all rounds share, such as a corpus. */
+  open(options: Options, kit: Kit): Promise<Session>
 }

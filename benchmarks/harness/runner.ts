@@ -1,5 +1,6 @@
 // Runs a benchmark: warm-up, then rounds in which every case has its turn, so that a slow minute of the machine meets all of them.
 import type { Bench, Case, Measurement } from './bench.js'
+import { createKit } from './kit.js'
 import { describeMachine } from './machine.js'
 import type { Options } from './options.js'
 import { buildReport, type Report } from './report.js'
@@ -15,22 +16,17 @@ export interface RunOptions {
 }
 
 /** Rejects with what a case threw: a wrong count, a process that ended. */
-export async function runBench(bench: Bench, { options, rounds, warmUp, say, stop }: RunOptions): Promise<Report> {
+export async function runBench(
+  bench: Bench,
+  { options, rounds, warmUp, say, stop }: RunOptions,
+): Promise<Report> {
   const machine = describeMachine()
   const at = new Date().toISOString()
-  const session = await bench.open(options, say)
+  const stopping = stop ?? new AbortController().signal
+  const kit = createKit(say, stopping)
   try {
-    const measured = new Map<string, Measurement[]>(session.cases.map(({ name }) => [name, []]))
-    const stopped = (): boolean => stop?.aborted === true
-    for (let round = -warmUp; round < rounds && !stopped(); round++) {
-      const label = round < 0 ? 'warm-up' : `round ${round + 1} of ${rounds}`
-      for (const each of inTurn(session.cases, Math.max(0, round))) {
-        if (stopped()) break
-        const measurement = await each.measure(round)
-        say(`${label}: ${each.name}: ${brief(bench, measurement)}`)
-        if (round >= 0) measured.get(each.name)?.push(measurement)
-      }
-    }
+    const session = await bench.open(options, kit)
+    const measured = await measureRounds(bench, session.cases, { rounds, warmUp, say, stop: stopping })
     return buildReport({
       bench,
       cases: session.cases,
@@ -43,7 +39,36 @@ export async function runBench(bench: Bench, { options, rounds, warmUp, say, sto
       at,
     })
   } finally {
-    await session.close()
+    await kit.close()
+  }
+}
+
+async function measureRounds(
+  bench: Bench,
+  cases: readonly Case[],
+  { rounds, warmUp, say, stop }: Required<Omit<RunOptions, 'options'>>,
+): Promise<Map<string, Measurement[]>> {
+  const measured = new Map<string, Measurement[]>(cases.map(({ name }) => [name, []]))
+  for (let round = -warmUp; round < rounds; round++) {
+    const label = round < 0 ? 'warm-up' : `round ${round + 1} of ${rounds}`
+    for (const each of inTurn(cases, Math.max(0, round))) {
+      if (stop.aborted) return measured
+      const measurement = await measureOne(each, round, stop)
+      if (measurement === undefined) return measured
+      say(`${label}: ${each.name}: ${brief(bench, measurement)}`)
+      if (round >= 0) measured.get(each.name)?.push(measurement)
+    }
+  }
+  return measured
+}
+
+/** Ctrl-C reaches the measured processes too, and what they then fail with is no finding: undefined. */
+async function measureOne(each: Case, round: number, stop: AbortSignal): Promise<Measurement | undefined> {
+  try {
+    return await each.measure(round)
+  } catch (error) {
+    if (stop.aborted) return undefined
+    throw error
   }
 }
 
@@ -54,7 +79,9 @@ export function inTurn(cases: readonly Case[], round: number): readonly Case[] {
 }
 
 /** A stopped run may have measured some cases once more than others: rounds are compared, so only whole ones count. */
-function completeRounds(measured: ReadonlyMap<string, readonly Measurement[]>): Map<string, readonly Measurement[]> {
+function completeRounds(
+  measured: ReadonlyMap<string, readonly Measurement[]>,
+): Map<string, readonly Measurement[]> {
   const complete = Math.min(...[...measured.values()].map((values) => values.length))
   return new Map([...measured].map(([name, values]) => [name, values.slice(0, complete)]))
 }

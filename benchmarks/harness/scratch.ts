@@ -31,11 +31,16 @@ export function createScratch(): Scratch {
       mkdirSync(path)
       return path
     },
-    remove: (name) => rmSync(name === undefined ? folder : join(folder, name), { recursive: true, force: true }),
+    remove: (name) =>
+      rmSync(name === undefined ? folder : join(folder, name), { recursive: true, force: true }),
   }
 }
 
-export function writeCorpus(root: string, records: number, options: Omit<TrafficOptions, 'root' | 'seed'>): CorpusOnDisk {
+export function writeCorpus(
+  root: string,
+  records: number,
+  options: Omit<TrafficOptions, 'root' | 'seed'>,
+): CorpusOnDisk {
   const traffic = createTraffic({ root, seed: 1, ...options })
   const startMs = Date.now() - SPAN_MS
   const at = (written: number): number => startMs + (written / records) * SPAN_MS

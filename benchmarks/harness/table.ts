@@ -44,20 +44,24 @@ function labelOf({ metrics }: Report, key: string): string {
   return metrics.find((metric) => metric.key === key)?.label ?? key
 }
 
-function barLine({ what, least, most, measured, met, metric }: BarReport, metrics: readonly Metric[]): string {
+function barLine(
+  { what, least, most, measured, met, metric }: BarReport,
+  metrics: readonly Metric[],
+): string {
   const { digits = 0, unit = '' } = metrics.find(({ key }) => key === metric) ?? {}
-  const aim = least === undefined ? `at most ${format(most ?? 0, digits)}` : `at least ${format(least, digits)}`
+  const aim =
+    least === undefined ? `at most ${format(most ?? 0, digits)}` : `at least ${format(least, digits)}`
   const share = least === undefined ? '' : ` (${Math.round((100 * measured) / least)} % of it)`
   return `aim ${met ? 'met   ' : 'missed'} ${what}: ${aim} ${unit}, measured ${format(measured, digits)}${share}`
 }
 
-/** Words to the left, figures to the right. */
-export function aligned(rows: readonly (readonly string[])[]): string[] {
+/** The first `words` columns to the left, the figures behind them to the right. */
+export function aligned(rows: readonly (readonly string[])[], words = 1): string[] {
   const widths: number[] = []
   for (const row of rows) row.forEach((text, n) => (widths[n] = Math.max(widths[n] ?? 0, text.length)))
   return rows.map((row) =>
     row
-      .map((text, n) => (n === 0 ? text.padEnd(widths[n] ?? 0) : text.padStart(widths[n] ?? 0)))
+      .map((text, n) => (n < words ? text.padEnd(widths[n] ?? 0) : text.padStart(widths[n] ?? 0)))
       .join('  ')
       .trimEnd(),
   )

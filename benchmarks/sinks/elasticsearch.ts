@@ -54,7 +54,9 @@ export function elasticsearchProtocol(): SinkProtocol {
     stored: itemsAnswer,
     refused: jsonAnswer(429, { error: { type: 'es_rejected_execution_exception' }, status: 429 }),
     other: ({ method, url }) =>
-      method === 'GET' && url !== '/' ? jsonAnswer(404, {}) : jsonAnswer(200, { ...INFO, acknowledged: true }),
+      method === 'GET' && url !== '/'
+        ? jsonAnswer(404, {})
+        : jsonAnswer(200, { ...INFO, acknowledged: true }),
   }
 }
 

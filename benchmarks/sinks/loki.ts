@@ -48,8 +48,7 @@ export function lokiProtocol(): SinkProtocol {
         ? { status: 200, body: Buffer.alloc(0), headers: { 'content-type': 'application/x-protobuf' } }
         : { status: 204 },
     refused: { status: 429, body: Buffer.from('ingestion rate limit exceeded') },
-    other: ({ url }) =>
-      url === '/ready' ? { status: 200, body: Buffer.from('ready\n') } : { status: 404 },
+    other: ({ url }) => (url === '/ready' ? { status: 200, body: Buffer.from('ready\n') } : { status: 404 }),
   }
 }
 
