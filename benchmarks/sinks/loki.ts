@@ -8,7 +8,6 @@ const PACKED_MAX = 16 * 1024 * 1024
 const PLAIN_MAX = 32 * 1024 * 1024
 /** The kernel's own tables, and slack. */
 const KERNEL_BYTES = 6 * 1024 * 1024
-const VALUE_BEGIN = Buffer.from('["')
 
 export function lokiProtocol(): SinkProtocol {
   const kernel = createKernel({ memoryBytes: PACKED_MAX + PLAIN_MAX + KERNEL_BYTES })
@@ -60,12 +59,11 @@ function isOtlp({ url }: IncomingMessage): boolean {
   return (url ?? '').includes('/v1/logs')
 }
 
-/** Every value is a list that begins with a text, and inside a text the quote would be escaped. */
+/** Parsed, since no cheaper look tells a value from a text that ends alike; only peers send JSON. */
 function countJson(bytes: Uint8Array): number {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-  let count = 0
-  for (let at = buffer.indexOf(VALUE_BEGIN); at >= 0; at = buffer.indexOf(VALUE_BEGIN, at + 2)) count++
-  return count
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString()
+  const { streams } = JSON.parse(text) as { streams: { values: unknown[] }[] }
+  return streams.reduce((sum, { values }) => sum + values.length, 0)
 }
 
 /** Counts the fields at the end of a path of field numbers; https://protobuf.dev/programming-guides/encoding. */
