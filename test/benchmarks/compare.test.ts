@@ -36,12 +36,12 @@ test('what is there only once is new or gone, not better or worse', () => {
 })
 
 test('worse one way is better the other way round, for any two runs', () => {
-  const any = fc
+  const runs = fc
     .tuple(fc.double({ min: 0.01, max: 100, noNaN: true }), fc.double({ min: 0, max: 0.9, noNaN: true }))
     .map(([median, share]) => ratio(median, median * share))
   const opposite = { worse: 'better', better: 'worse', same: 'same', new: 'gone', gone: 'new' } as const
   fc.assert(
-    fc.property(any, any, (one, two) => {
+    fc.property(runs, runs, (one, two) => {
       for (const better of ['higher', 'lower'] as const) {
         const [there, back] = [judge(one, two, better), judge(two, one, better)]
         assert.equal(there.verdict, opposite[back.verdict])
