@@ -4,6 +4,7 @@ import type { Bench } from './harness/bench.js'
 /** Loaded on demand: most need things that the others do not. */
 export const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   kernel: async () => (await import('./benches/kernel.js')).kernelBench,
+  fields: async () => (await import('./benches/fields.js')).fieldsBench,
   serialization: async () => (await import('./benches/serialization.js')).serializationBench,
   reuse: async () => (await import('./benches/reuse.js')).reuseBench,
   journal: async () => (await import('./benches/journal.js')).journalBench,
