@@ -3,7 +3,7 @@
 import { criLines, PIECE_BYTES } from './cri.js'
 import { jsonLine } from './lines.js'
 import { LEVELS, type LevelName, levelAt, type Mix } from './mix.js'
-import type { RunningStamp } from './running-stamp.js'
+import { FRACTION_AT, type RunningStamp, writeThree } from './running-stamp.js'
 import { STAMP_BYTES } from './stamp.js'
 
 export interface BlockOptions {
@@ -31,12 +31,12 @@ export interface Block {
 
 /** Running numbers have ten digits, always: `"seq":1000000000` is the first. */
 export const SEQ_FROM = 1_000_000_000
-const SEQ_DIGITS = 10
 const TRACE_DIGITS = 32
 const PARTIAL_BYTES = 40_000
 const STAMP_HOLE = '0000-00-00T00:00:00.000000000Z'
 const TRACE_KEY = '"trace_id":"'
-const HEX = Buffer.from('0123456789abcdef')
+/** 00 to ff as text. */
+const HEX = Buffer.from(Array.from({ length: 256 }, (_, n) => n.toString(16).padStart(2, '0')).join(''))
 
 export function makeBlock(options: BlockOptions): Block {
   const made = Array.from({ length: options.records }, () => makeRecord(options))
@@ -59,6 +59,8 @@ export function makeBlock(options: BlockOptions): Block {
     from = to
   }
   const stamps = Uint32Array.from(stampsAt)
+  /** Which second is written in each record: until it changes nine digits are enough. */
+  const seconds = new Float64Array(made.length)
   let state = Math.floor(options.random() * 2 ** 32) | 1
   return {
     bytes,
@@ -66,8 +68,10 @@ export function makeBlock(options: BlockOptions): Block {
     end: (record) => ends[record] as number,
     level: (record) => (made[record] as MadeRecord).level,
     patch(record, stamp, seq) {
+      const from = seconds[record] === stamp.second() ? FRACTION_AT : 0
+      seconds[record] = stamp.second()
       for (let n = stampsFrom[record] as number; n < (stampsFrom[record + 1] as number); n++)
-        writeStamp(bytes, stamps[n] as number, stamp.bytes)
+        writeStamp(bytes, stamps[n] as number, stamp.bytes, from)
       writeSeq(bytes, seqAt[record] as number, seq)
       const trace = traceAt[record] as number
       if (trace >= 0) state = writeTrace(bytes, trace, state)
@@ -109,17 +113,18 @@ function makeText(service: string, level: LevelName, random: () => number): Made
   }
 }
 
-function writeStamp(into: Buffer, at: number, stamp: Uint8Array): void {
-  for (let n = 0; n < STAMP_BYTES; n++) into[at + n] = stamp[n] as number
+function writeStamp(into: Buffer, at: number, stamp: Uint8Array, from: number): void {
+  for (let n = from; n < STAMP_BYTES - 1; n++) into[at + n] = stamp[n] as number
 }
 
 function writeSeq(into: Buffer, at: number, seq: number): void {
-  let rest = seq
-  for (let n = at + SEQ_DIGITS - 1; n >= at; n--) {
-    const next = Math.floor(rest / 10)
-    into[n] = 48 + rest - next * 10
-    rest = next
-  }
+  const thousands = Math.floor(seq / 1000)
+  const millions = Math.floor(seq / 1_000_000)
+  const billions = Math.floor(seq / 1_000_000_000)
+  into[at] = 48 + billions
+  writeThree(into, at + 1, millions - billions * 1000)
+  writeThree(into, at + 4, thousands - millions * 1000)
+  writeThree(into, at + 7, seq - thousands * 1000)
 }
 
 /** Marsaglia's xorshift32 (Xorshift RNGs, 2003): eight digits a step. Returns the new state. */
@@ -129,7 +134,11 @@ function writeTrace(into: Buffer, at: number, from: number): number {
     state ^= state << 13
     state ^= state >>> 17
     state ^= state << 5
-    for (let digit = 0; digit < 8; digit++) into[at + n + digit] = HEX[(state >>> (4 * digit)) & 15] as number
+    for (let two = 0; two < 4; two++) {
+      const value = (state >>> (8 * two)) & 255
+      into[at + n + 2 * two] = HEX[2 * value] as number
+      into[at + n + 2 * two + 1] = HEX[2 * value + 1] as number
+    }
   }
   return state
 }

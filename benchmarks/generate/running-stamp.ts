@@ -5,20 +5,18 @@ export interface RunningStamp {
   readonly bytes: Uint8Array
   /** `seconds` since the epoch, whole, and the nanoseconds in them, below 2^31. */
   set(seconds: number, nanos: number): void
+  /** Since the epoch. */
+  second(): number
 }
 
-const DIGITS_AT = 20
+/** Where the nine digits are. */
+export const FRACTION_AT = 20
 /** 000 to 999 as text. */
 const THREE = Buffer.from(Array.from({ length: 1000 }, (_, n) => String(n).padStart(3, '0')).join(''))
 
 export function createRunningStamp(): RunningStamp {
   const bytes = Buffer.alloc(STAMP_BYTES)
   let second = -1
-  const three = (at: number, number: number): void => {
-    bytes[at] = THREE[3 * number] as number
-    bytes[at + 1] = THREE[3 * number + 1] as number
-    bytes[at + 2] = THREE[3 * number + 2] as number
-  }
   return {
     bytes,
     set(seconds, nanos) {
@@ -29,9 +27,17 @@ export function createRunningStamp(): RunningStamp {
       }
       const micros = Math.floor(nanos / 1000)
       const millis = Math.floor(micros / 1000)
-      three(DIGITS_AT, millis)
-      three(DIGITS_AT + 3, micros - millis * 1000)
-      three(DIGITS_AT + 6, nanos - micros * 1000)
+      writeThree(bytes, FRACTION_AT, millis)
+      writeThree(bytes, FRACTION_AT + 3, micros - millis * 1000)
+      writeThree(bytes, FRACTION_AT + 6, nanos - micros * 1000)
     },
+    second: () => second,
   }
+}
+
+/** A number below 1,000 as three digits. */
+export function writeThree(into: Uint8Array, at: number, number: number): void {
+  into[at] = THREE[3 * number] as number
+  into[at + 1] = THREE[3 * number + 1] as number
+  into[at + 2] = THREE[3 * number + 2] as number
 }
