@@ -7,6 +7,8 @@ export const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   fields: async () => (await import('./benches/fields.js')).fieldsBench,
   serialization: async () => (await import('./benches/serialization.js')).serializationBench,
   reuse: async () => (await import('./benches/reuse.js')).reuseBench,
+  sampling: async () => (await import('./benches/sampling.js')).samplingBench,
+  reload: async () => (await import('./benches/reload.js')).reloadBench,
   journal: async () => (await import('./benches/journal.js')).journalBench,
   writers: async () => (await import('./benches/writers.js')).writersBench,
   pipeline: async () => (await import('./benches/pipeline.js')).pipelineBench,
