@@ -81,6 +81,11 @@ const COMMANDS: readonly CommandEntry[] = [
     summary: 'inspect and check the journal of a node',
     load: async () => (await import('./wal.js')).walCommand(),
   },
+  {
+    name: 'bench',
+    summary: 'measure this machine, or write logs to measure with',
+    load: async () => (await import('./bench.js')).benchCommand(),
+  },
 ]
 
 /** 0 done, 1 ran and found something wrong, 2 bad usage or configuration, 3 ended with dead letters. */

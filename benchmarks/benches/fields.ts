@@ -1,10 +1,11 @@
 // What configured status and latency fields cost: scan and judge of the same records without names, with names that no record has, and with both in each.
-import type { FieldNames } from '../kernel/fields.js'
-import { createKernel } from '../kernel/kernel.js'
-import { createScanner, type Scanner } from '../kernel/scanner.js'
-import { FORMAT_CRI } from '../kernel/table.js'
-import { generateLine } from './generate/lines.js'
-import { seededRandom } from './generate/random.js'
+import type { FieldNames } from '../../kernel/fields.js'
+import { createKernel } from '../../kernel/kernel.js'
+import { createScanner, type Scanner } from '../../kernel/scanner.js'
+import { FORMAT_CRI } from '../../kernel/table.js'
+import { generateLine } from '../generate/lines.js'
+import { seededRandom } from '../generate/random.js'
+import type { Bench, Case, Measurement } from '../harness/bench.js'
 
 const SLAB_BYTES = 512 * 1024
 const RECORDS_MAX = 1024
@@ -12,9 +13,6 @@ const MEMORY_BYTES = 32 * 1024 * 1024
 const FRAME_BYTES = 64 * 1024
 const ALL_TRUST = 255
 const STAMP = '2026-01-02T03:04:05.678901234Z'
-/** Each slab's pass is short, and all cases take turns: what else runs on the machine hits all alike. */
-const ROUNDS = 400
-const WARM_ROUNDS = 20
 
 const NO_FIELDS: FieldNames = { status: [], latency: [] }
 const FIELDS: FieldNames = {
@@ -30,12 +28,51 @@ const OTHER_FIELDS: FieldNames = {
   latency: FIELDS.latency.map(({ path, unit }) => ({ path: `x_${path}`, unit })),
 }
 
-interface Case {
-  readonly name: string
+interface Scene {
   readonly scanner: Scanner
   readonly ptr: number
-  readonly scanNs: number[]
-  readonly judgeNs: number[]
+  readonly bytes: number
+}
+
+const REFERENCE = 'no fields configured'
+
+export const fieldsBench: Bench = {
+  name: 'fields',
+  summary: 'what configured status and latency fields cost the scanner and the judge',
+  metrics: [
+    { key: 'scanNanos', label: 'scan a record', unit: 'ns', better: 'lower' },
+    { key: 'judgeNanos', label: 'judge a record', unit: 'ns', better: 'lower' },
+  ],
+  ratios: ['scanNanos'],
+  rounds: { default: 7, quick: 3, warmUp: 1 },
+  options: {
+    passes: {
+      value: 'n',
+      default: '60',
+      quick: '20',
+      text: 'passes over a slab in one measurement; the best counts',
+    },
+  },
+  async open(options) {
+    const bytes = slab()
+    const passes = options.number('passes', 1)
+    const caseOf = (name: string, fields: FieldNames): Case => {
+      const scene = sceneOf(fields, bytes)
+      return {
+        name,
+        role: name === REFERENCE ? 'reference' : 'measured',
+        ...(name === REFERENCE ? {} : { against: REFERENCE }),
+        measure: async () => bestOf(Array.from({ length: passes }, () => pass(scene))),
+      }
+    }
+    return {
+      cases: [
+        caseOf(REFERENCE, NO_FIELDS),
+        caseOf('configured, in no record', OTHER_FIELDS),
+        caseOf('both in every record', FIELDS),
+      ],
+    }
+  },
 }
 
 function slab(): Buffer {
@@ -54,7 +91,7 @@ function slab(): Buffer {
   return Buffer.from(lines.join(''))
 }
 
-function caseOf(name: string, fields: FieldNames, bytes: Buffer): Case {
+function sceneOf(fields: FieldNames, bytes: Buffer): Scene {
   const scanner = createScanner(createKernel({ memoryBytes: MEMORY_BYTES }), {
     inputBytes: SLAB_BYTES,
     recordsMax: RECORDS_MAX,
@@ -73,11 +110,11 @@ function caseOf(name: string, fields: FieldNames, bytes: Buffer): Case {
     log_level: 0,
     ...names,
   })
-  return { name, scanner, ptr, scanNs: [], judgeNs: [] }
+  return { scanner, ptr, bytes: bytes.length }
 }
 
 /** Scans and judges the slab once; what it took a record, in ns. */
-function pass({ scanner, ptr, scanNs, judgeNs }: Case, bytes: number): void {
+function pass({ scanner, ptr, bytes }: Scene): Measurement {
   const to = scanner.inputPtr + bytes
   let [records, scanned, judged] = [0, 0n, 0n]
   for (let from = scanner.inputPtr; from < to; from = scanner.resume()) {
@@ -89,27 +126,12 @@ function pass({ scanner, ptr, scanNs, judgeNs }: Case, bytes: number): void {
     scanned += middle - start
     records += count
   }
-  scanNs.push(Number(scanned) / records)
-  judgeNs.push(Number(judged) / records)
+  return { scanNanos: Number(scanned) / records, judgeNanos: Number(judged) / records }
 }
 
-/** The best pass: all others were disturbed. */
-function best(values: readonly number[]): number {
-  return values.slice(WARM_ROUNDS).reduce((least, value) => Math.min(least, value), Number.POSITIVE_INFINITY)
-}
-
-export function reportFields(): void {
-  const bytes = slab()
-  const cases = [
-    caseOf('no fields configured', NO_FIELDS, bytes),
-    caseOf('configured, in no record', OTHER_FIELDS, bytes),
-    caseOf('both in every record', FIELDS, bytes),
-  ]
-  for (let round = 0; round < ROUNDS; round++) for (const one of cases) pass(one, bytes.length)
-  for (const { name, scanNs, judgeNs } of cases) {
-    const [scan, judge] = [best(scanNs), best(judgeNs)]
-    process.stdout.write(
-      `status and latency fields, ${name}: scan ${scan.toFixed(0)} ns a record, judge ${judge.toFixed(0)} ns\n`,
-    )
-  }
+/** The best pass of each: all others were disturbed. */
+function bestOf(passes: readonly Measurement[]): Measurement {
+  const least = (key: string): number =>
+    Math.min(...passes.map((each) => each[key] ?? Number.POSITIVE_INFINITY))
+  return { scanNanos: least('scanNanos'), judgeNanos: least('judgeNanos') }
 }

@@ -1,4 +1,4 @@
-// The reference of bench:pipeline: a plain loop that parses every record with JSON.parse, adds a field, and stringifies it.
+// The reference of the pipeline, as a program of its own: a plain loop that parses every record with JSON.parse, adds a field, and stringifies it.
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 
@@ -24,5 +24,6 @@ process.stdout.write(
     recordsPerCpuSecond: records / ((user + system) / 1e6),
     peakRssMegabytes: process.resourceUsage().maxRSS / 1000,
     bytes,
+    records,
   })}\n`,
 )
