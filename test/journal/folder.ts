@@ -11,7 +11,8 @@ import { verify } from './frames.js'
 
 export async function tempFolder(test: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'millrace-journal-'))
-  test.after(() => rm(folder, { recursive: true, force: true }))
+  // With tries: a journal that is being closed may save its cursors once more.
+  test.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 }))
   return folder
 }
 
