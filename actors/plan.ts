@@ -70,7 +70,7 @@ export function planNode(config: Config, cores: number = cpus().length): NodePla
 }
 
 /** The longest canonical record that every backend takes. */
-function canonicalBytesMax(config: Config): number {
+export function canonicalBytesMax(config: Config): number {
   const limits = Object.values(config.backends).flatMap((backend) =>
     backend.type === 'loki' ? [backend.line_bytes_max] : [],
   )

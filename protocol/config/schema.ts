@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { backend } from './backends.js'
 import { http, journal, node, records, runtime } from './node.js'
+import { report } from './report.js'
 import { sampling } from './sampling.js'
 import { source } from './sources.js'
 import { duration } from './values.js'
@@ -36,5 +37,6 @@ export const configSchema = z.strictObject({
       after: duration('60s').describe('How long after the acknowledgement a frame is checked'),
     })
     .prefault({}),
+  report,
 })
 export type Config = z.output<typeof configSchema>

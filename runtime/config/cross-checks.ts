@@ -26,6 +26,7 @@ export function crossCheck(config: Config): Finding[] {
     ...journalBounds(config),
     ...placement(config),
     ...samplingFindings(config.sampling),
+    ...costs(config),
   ]
 }
 
@@ -130,6 +131,15 @@ function listenTwice(config: Config): Finding[] {
       })
   }
   return found
+}
+
+function costs({ report, backends }: Config): Finding[] {
+  return Object.keys(report.cost)
+    .filter((name) => !Object.hasOwn(backends, name))
+    .map((name) => ({
+      path: ['report', 'cost', name],
+      message: `report.cost.${name}: there is no backend of this name; there are ${Object.keys(backends).join(', ')}`,
+    }))
 }
 
 function journalBounds({ journal }: Config): Finding[] {
