@@ -19,7 +19,13 @@ import { createArena, openSlots } from '../../runtime/slots.js'
 import type { EventClock } from './event-clock.js'
 
 /** A kept record: its stream in the frame's header, and where it lies in the frame's body. */
-export type EachKept = (header: FrameHeader, stream: number, body: Uint8Array, from: number, to: number) => void
+export type EachKept = (
+  header: FrameHeader,
+  stream: number,
+  body: Uint8Array,
+  from: number,
+  to: number,
+) => void
 
 export interface OfflineChainOptions {
   readonly config: Config
@@ -51,9 +57,7 @@ export function createOfflineChain(options: OfflineChainOptions): OfflineChain {
   const { config, clock } = options
   const { records } = config
   const rawBytes = frameRawBytes(records)
-  const slots = openSlots(
-    createArena({ count: SLOTS, rawBytesMax: rawBytes, encodedBytesMax: 2 * rawBytes }),
-  )
+  const slots = openSlots(createArena({ count: SLOTS, rawBytesMax: rawBytes, encodedBytesMax: 2 * rawBytes }))
   const live = openLiveSettings(createLiveMemory(JSON.stringify(options.sampling ?? config.sampling)))
   const shared = new Map<string, unknown>()
   const actors = new Map<string, Actor>()

@@ -2,7 +2,8 @@
 import { z } from 'zod'
 import { duration } from './values.js'
 
-const price = () => z.number({ error: 'expected a price of 0 or more' }).min(0, 'expected a price of 0 or more')
+const price = () =>
+  z.number({ error: 'expected a price of 0 or more' }).min(0, 'expected a price of 0 or more')
 
 const cost = z.strictObject({
   ingested_per_gb: price().default(0).describe('Price of a gigabyte (10^9 bytes) sent to the backend'),
