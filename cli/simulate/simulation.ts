@@ -16,6 +16,7 @@ export interface SimulatedConfig {
 export interface Simulation {
   /** For each configuration. */
   readonly counted: readonly ReadonlyMap<string, Counted>[]
+  readonly malformed: readonly number[]
 }
 
 interface Run {
@@ -41,17 +42,19 @@ export async function simulate(
     }
   }
   for (const { chain } of runs) chain.end()
-  return { counted: runs.map(({ tally }) => tally.result()) }
+  return {
+    counted: runs.map(({ tally }) => tally.result()),
+    malformed: runs.map(({ tally }) => tally.malformed()),
+  }
 }
 
 function createRun({ config, identify }: SimulatedConfig, startMs: number): Run {
   const clock = createEventClock(startMs)
   const tally = createTally()
-  // Judging begins after the chain is made.
   const chain: OfflineChain = createOfflineChain({
     config,
     clock,
-    judged: (streams, from, to) => tally.judged(chain.scanner)(streams, from, to),
+    judged: (streams, from, to) => tally.judged(chain.scanner, streams, from, to),
     kept: tally.kept,
   })
   return { chain, clock, tally, identify, origins: new Map(), nextOrigin: 1 }

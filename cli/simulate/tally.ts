@@ -13,7 +13,9 @@ export interface Counted extends VolumeKey {
 }
 
 export interface Tally {
-  judged(scanner: Scanner): NonNullable<SampleOptions['judged']>
+  judged(scanner: Scanner, ...judged: Parameters<NonNullable<SampleOptions['judged']>>): void
+  /** Lines that do not begin as a container runtime's do. */
+  malformed(): number
   readonly kept: EachKept
   /** By a text that names namespace, service and level. */
   result(): ReadonlyMap<string, Counted>
@@ -32,6 +34,7 @@ interface Sums extends VolumeKey {
 
 export function createTally(): Tally {
   const all = new Map<string, Sums>()
+  let malformed = 0
   function sumsOf({ namespace, service_name: service, log_level: level }: StreamFields): Sums {
     const key = keyOf({ namespace, service, level })
     const known = all.get(key)
@@ -50,12 +53,13 @@ export function createTally(): Tally {
     return fresh
   }
   return {
-    judged: (scanner) => (streams, from, to) => {
+    judged(scanner, streams, from, to) {
       // A number means the same stream for the length of a batch.
       const ofBatch = new Map<number, Sums>()
       for (let n = from; n < to; n++) {
         const flags = scanner.flags(n)
         if ((flags & FLAG.JUDGED) === 0) continue
+        if ((flags & FLAG.CRI_MALFORMED) !== 0) malformed++
         const stream = scanner.word(n, WORD.STREAM)
         let sums = ofBatch.get(stream)
         if (sums === undefined) {
@@ -73,6 +77,7 @@ export function createTally(): Tally {
     kept(header, stream, _body, from, to) {
       sumsOf(header.streams[stream] as StreamFields).emittedBytes += to - from
     },
+    malformed: () => malformed,
     result() {
       const added = addedBytes([...all.values()])
       return new Map(
