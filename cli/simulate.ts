@@ -51,6 +51,7 @@ export function simulateCommand(): Command {
       const text =
         options.json === true ? JSON.stringify(simulationJson(result)) : simulationText(result, options.rows)
       process.stdout.write(`${text}\n`)
+      if (result.broken) process.exitCode = 1
     })
 }
 

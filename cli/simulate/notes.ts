@@ -15,7 +15,12 @@ export interface Noted {
   readonly momentary: boolean
   readonly malformed: number
   readonly spanGiven: boolean
+  /** From the first line to the last. */
+  readonly coveredMs: number
 }
+
+/** The first seconds of every service weigh little beside more. */
+const LONG_MS = 600_000
 
 export function notesOf(noted: Noted): string[] {
   const { input, clocks, broken, identities } = noted
@@ -29,6 +34,10 @@ export function notesOf(noted: Noted): string[] {
   say(
     input.files.some(({ archived }) => archived),
     'the archive holds what was kept: each record counts 1 / sample_rate times, and what was never kept (a rate of 0) is not in it',
+  )
+  say(
+    noted.coveredMs < LONG_MS,
+    'a service is kept in full for its first 4 s, until its traffic is known: an input of minutes shows more than a day would',
   )
   say(
     noted.assumedMs !== undefined,

@@ -45,6 +45,8 @@ export interface SimulationResult {
   /** For each side. */
   readonly costs: readonly Costs[]
   readonly notes: readonly string[]
+  /** A file could not be read to its end. */
+  readonly broken: boolean
 }
 
 const SECOND_MS = 1000
@@ -80,6 +82,7 @@ export async function runSimulation(options: SimulationOptions): Promise<Simulat
       assumedMs: plan.assumedMs,
       momentary: plan.assumedMs === undefined && read.toMs - read.fromMs <= SECOND_MS,
       malformed: Math.max(...simulation.malformed),
+      coveredMs: read.toMs - read.fromMs,
       spanGiven: options.span !== undefined,
     })
     const rows = rowsOf(simulation)
@@ -98,7 +101,10 @@ export async function runSimulation(options: SimulationOptions): Promise<Simulat
       },
       rows,
       perDay,
-      costs: sides.map(({ config }, n) => costsOf(config, () => (kept[n] ?? NOTHING).bytes)),
+      costs: sides.map(({ config }, n) =>
+        costsOf(Object.keys(config.backends), config.report, () => (kept[n] ?? NOTHING).bytes),
+      ),
+      broken: read.broken.length > 0,
       notes,
     }
   } finally {

@@ -1,6 +1,5 @@
 // What a day's bytes cost at each backend, by the prices of `report.cost`.
-import type { Config } from '../../protocol/config/schema.js'
-import type { CostOptions } from '../../protocol/config/report.js'
+import type { CostOptions, ReportOptions } from '../../protocol/config/report.js'
 
 export interface BackendCost {
   /** Bytes a day as they are billed. */
@@ -17,9 +16,13 @@ const GB = 1e9
 const DAY_MS = 86_400_000
 
 /** `bytesPerDay` by backend, before `size_factor`. Storage: what a day costs once the retention is full. */
-export function costsOf({ backends, report }: Config, bytesPerDay: (backend: string) => number): Costs {
+export function costsOf(
+  backends: readonly string[],
+  report: Pick<ReportOptions, 'cost'>,
+  bytesPerDay: (backend: string) => number,
+): Costs {
   return Object.fromEntries(
-    Object.keys(backends).map((name) => {
+    backends.map((name) => {
       const prices = Object.hasOwn(report.cost, name) ? report.cost[name] : undefined
       const billed = bytesPerDay(name) * (prices?.size_factor ?? 1)
       return [
