@@ -31,7 +31,8 @@ export interface Input {
 
 const STDIN = '-'
 const ARCHIVE = 'archive'
-const ARCHIVE_FILE = /(?:^|\/)\d{4}\/\d\d\/\d\d\/\d\d\.[^/]+\.\d+\.ndjson(?:\.gz)?$/
+/** `<YYYY>/<MM>/<DD>/<HH>.<node>.<n>.ndjson.gz`: all of its records are of that hour. */
+const ARCHIVE_FILE = /(?:^|\/)(\d{4})\/(\d\d)\/(\d\d)\/(\d\d)\.[^/]+\.\d+\.ndjson(?:\.gz)?$/
 const SNIFFED_LINES = 200
 /** Times of a file's head further apart than this from their middle are wild ones. */
 const HEAD_SPREAD_MS = 3_600_000
@@ -121,9 +122,16 @@ async function sniff(file: string, times: LineTimes): Promise<InputFile | undefi
     }
     if (runtime) times.runtime(lines, note)
     else times.records(lines, note)
-    return { path: file, archived: ARCHIVE_FILE.test(file), runtime, firstMs: beginning(known) }
+    const hourMs = archivedHour(file)
+    if (hourMs !== undefined) return { path: file, archived: true, runtime: false, firstMs: hourMs }
+    return { path: file, archived: false, runtime, firstMs: beginning(known) }
   }
   return undefined
+}
+
+function archivedHour(file: string): number | undefined {
+  const [, year, month, day, hour] = ARCHIVE_FILE.exec(file) ?? []
+  return year === undefined ? undefined : Date.parse(`${year}-${month}-${day}T${hour}:00:00Z`)
 }
 
 function beginning(times: readonly number[]): number | undefined {

@@ -91,8 +91,9 @@ function scanPiece(scanner: Scanner, offset: number, bytes: number, each: EachLi
   for (let at = inputPtr; at < end; at = scanner.resume()) {
     const count = scanner.scanLines(at, end, FORMAT_LINES, TRUST.CLUSTER_ID)
     for (let n = 0; n < count; ) {
-      const next = scanner.cleanSlow(n, count, TRUST.CLUSTER_ID)
-      for (; n < Math.max(next, n + 1); n++) {
+      // One that has no room in the cleaning area keeps what the first scan found.
+      const next = Math.max(scanner.cleanSlow(n, count, TRUST.CLUSTER_ID), n + 1)
+      for (; n < next; n++) {
         const own = (scanner.flags(n) & FLAG.OWN_TIME) !== 0
         const from = scanner.word(n, WORD.LINE_START) - inputPtr + offset
         const to = scanner.word(n, WORD.LINE_END) - inputPtr + offset

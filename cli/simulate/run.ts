@@ -4,9 +4,10 @@ import { type Costs, costsOf } from '../volume/cost.js'
 import { type Amount, DAY_MS, NOTHING, scaleRow, totalOf, type VolumeRow } from '../volume/volume.js'
 import type { FileClock } from './file-clock.js'
 import { createIdentify } from './identity.js'
-import { findInput, type Input } from './input.js'
+import { archivedPieces } from './archived.js'
+import { findInput, type Input, type InputFile } from './input.js'
 import { createLineTimes } from './line-times.js'
-import { merge, type Merged } from './merge.js'
+import { merge, type Merged, OPEN_FILES_MAX } from './merge.js'
 import { notesOf } from './notes.js'
 import { type PieceCounts, piecesOf } from './pieces.js'
 import { simulate, type Simulation } from './simulation.js'
@@ -50,6 +51,8 @@ export interface SimulationResult {
 }
 
 const SECOND_MS = 1000
+/** For sorting what an archive holds, all files that are read at once together. */
+const SORT_BYTES = 256 * 1024 * 1024
 
 /** Throws `usage.from`, `usage.source`. */
 export async function runSimulation(options: SimulationOptions): Promise<SimulationResult> {
@@ -112,6 +115,14 @@ export async function runSimulation(options: SimulationOptions): Promise<Simulat
   }
 }
 
+/** Archive files of the same hour are read side by side. */
+function archivesAtOnce(files: readonly InputFile[]): number {
+  const ofHour = new Map<number, number>()
+  for (const { archived, firstMs = 0 } of files)
+    if (archived) ofHour.set(firstMs, (ofHour.get(firstMs) ?? 0) + 1)
+  return Math.min(OPEN_FILES_MAX, Math.max(1, ...ofHour.values()))
+}
+
 interface ReadFigures extends PieceCounts {
   readonly clocks: FileClock['counts']
   readonly broken: readonly string[]
@@ -123,6 +134,7 @@ function createReading(input: Input, plan: Plan, times: ReturnType<typeof create
   const counts: PieceCounts = { lines: 0, bytes: 0, overweight: 0 }
   const broken: string[] = []
   const clocks: FileClock[] = []
+  const windowBytes = SORT_BYTES / archivesAtOnce(input.files)
   let fromMs = Number.POSITIVE_INFINITY
   let toMs = Number.NEGATIVE_INFINITY
   const faults = { broken: (path: string, problem: string) => void broken.push(`${path} ${problem}`) }
@@ -131,7 +143,8 @@ function createReading(input: Input, plan: Plan, times: ReturnType<typeof create
       const merged = merge(input.files, plan.startOf, (file) => {
         const clock = plan.clockOf(file)
         clocks.push(clock)
-        return piecesOf(file, clock, times, counts, faults)
+        if (!file.archived) return piecesOf(file, clock, times, counts, faults)
+        return archivedPieces(file, { times, counts, clock, faults, windowBytes })
       })
       for await (const piece of merged) {
         if ('secondMs' in piece) {
