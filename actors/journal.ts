@@ -3,6 +3,7 @@ import type { JournalOptions } from '../protocol/config/node.js'
 import type { MessageOf } from '../protocol/messages.js'
 import type { Actor, ActorContext } from '../runtime/actor.js'
 import { readFrameHeader } from '../runtime/frame-header.js'
+import { frameHeaders } from './frame-headers.js'
 import { type Commits, createCommits, type PendingFrame } from './journal/commits.js'
 import { createCursorKeeper, type CursorKeeper } from './journal/cursors.js'
 import { createFeeds, type Feeds } from './journal/feeds.js'
@@ -60,11 +61,13 @@ export function journal(context: ActorContext, options: JournalActorOptions): Ac
     opened?.commits.add({ slot, rawBytes, encodedBytes, epoch, header })
   }
 
+  const headers = frameHeaders(context)
   function committed(frames: readonly PendingFrame[], firstSeq: number): void {
     if (opened === undefined) return
     for (const [n, { slot, rawBytes, encodedBytes, header }] of frames.entries()) {
       const seq = firstSeq + n
       if (header.count === 0) opened.feeds.skip(seq)
+      headers.put(seq, header)
       if (taps.wanted()) taps.offer(slots.raw(slot).subarray(0, header.ndjsonBytes))
       hot.add({ seq, slot, rawBytes, encodedBytes, records: header.count })
     }

@@ -3,6 +3,7 @@ import { cpus } from 'node:os'
 import type { Config } from '../protocol/config/schema.js'
 import type { ActorPlan } from '../runtime/group-host.js'
 import { type GroupPlan, placeActors } from '../runtime/placement.js'
+import { planCapture } from './capture/plan.js'
 import { CANONICAL_FIELDS_BYTES } from './parse/cut.js'
 
 export interface NodePlan {
@@ -13,12 +14,13 @@ export interface NodePlan {
 /** Every thread numbers its origins in a range of its own. */
 const ORIGINS_PER_GROUP = 2 ** 26
 
-/** Throws `config.placement` when runtime.placement cannot be resolved. */
-export function planNode(config: Config, cores: number = cpus().length): NodePlan {
+/** `once`: input that ends, so there is no container to watch over. Throws `config.placement` when runtime.placement cannot be resolved. */
+export function planNode(config: Config, once: boolean, cores: number = cpus().length): NodePlan {
   const { records } = config
   const sources = Object.entries(config.sources)
   const backends = Object.entries(config.backends)
   const sourceActors = sources.map(([name]) => `source.${name}`)
+  const captures = planCapture(config, once)
   const names = [
     ...sourceActors,
     'parse',
@@ -27,6 +29,7 @@ export function planNode(config: Config, cores: number = cpus().length): NodePla
     'journal',
     'traffic',
     ...backends.map(([name]) => `writer.${name}`),
+    ...(captures === undefined ? [] : ['capture']),
   ]
   const groups = placeActors(names, config.runtime.placement, cores)
   const groupOf = (actor: string) => groups.findIndex((group) => group.actors.includes(actor))
@@ -43,13 +46,19 @@ export function planNode(config: Config, cores: number = cpus().length): NodePla
         options,
         records,
         besideParse: groupOf(`source.${name}`) === groupOf('parse'),
+        reportsPods: captures !== undefined && captures.podsFrom === `source.${name}`,
         originsFrom: 1 + groupOf(`source.${name}`) * ORIGINS_PER_GROUP,
       },
     })),
     {
       name: 'parse',
       kind: 'parse',
-      options: { records, sources: sources.length, canonicalBytesMax: canonicalBytesMax(config) },
+      options: {
+        records,
+        sources: sources.length,
+        canonicalBytesMax: canonicalBytesMax(config),
+        ...(captures?.watchesPanics === true ? { panicAgeMaxMs: config.capture.age_max } : {}),
+      },
     },
     { name: 'enrich', kind: 'enrich', options: { records } },
     { name: 'sample', kind: 'sample', options: { records, sources: sourceActors } },
@@ -65,6 +74,9 @@ export function planNode(config: Config, cores: number = cpus().length): NodePla
       kind: 'journal',
       options: { journal: config.journal, writers: backends.map(([name]) => name) },
     },
+    ...(captures === undefined
+      ? []
+      : [{ name: 'capture', kind: 'capture', options: { ...captures, boosts: names.includes('traffic') } }]),
   ]
   return { actors, groups }
 }

@@ -10,6 +10,8 @@ export interface SourcePlan {
   readonly records: RecordsOptions
   /** It shares parse's thread: it reads straight into the scanner's memory. */
   readonly besideParse: boolean
+  /** It tells the actor `capture` what becomes of the pods' containers. */
+  readonly reportsPods?: boolean
   /** First of the origin numbers of its thread. */
   readonly originsFrom: number
 }
@@ -27,16 +29,16 @@ async function source(options: SourcePlan['options']): Promise<SourceFactory> {
   }
 }
 
-type SourceFactory = ActorFactory<Pick<SourcePlan, 'name' | 'options' | 'records'>>
+type SourceFactory = ActorFactory<Pick<SourcePlan, 'name' | 'options' | 'records' | 'reportsPods'>>
 
 /** Registers what the sources of a thread share before the first of them is made. */
 async function plannedSource(plan: SourcePlan): Promise<ActorFactory<SourcePlan>> {
   const make = await source(plan.options)
   const memory = plan.besideParse ? await import('./ingest-memory.js') : undefined
-  return (context, { name, options, records, originsFrom }) => {
+  return (context, { name, options, records, originsFrom, reportsPods = false }) => {
     context.local('originIds', () => ({ next: originsFrom }))
     if (memory !== undefined) context.local('slab', () => memory.slabMemory(context, records))
-    return make(context, { name, options, records })
+    return make(context, { name, options, records, reportsPods })
   }
 }
 
@@ -48,5 +50,6 @@ export const registry: Registry = {
   sample: async () => (await import('./sample/sample.js')).sample,
   journal: async () => (await import('./journal.js')).journal,
   traffic: async () => (await import('./traffic/traffic.js')).traffic,
+  capture: async () => (await import('./capture/capture.js')).capture,
   writer: async () => (await import('./writers/actor.js')).writerActor,
 }

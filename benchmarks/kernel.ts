@@ -5,6 +5,7 @@ import { createScanner, type Scanner } from '../kernel/scanner.js'
 import { FORMAT_CRI, FORMAT_LINES } from '../kernel/table.js'
 import { generateLine } from './generate/lines.js'
 import { seededRandom } from './generate/random.js'
+import { reportFields } from './kernel-fields.js'
 
 interface Corpus {
   readonly name: string
@@ -41,6 +42,7 @@ for (const corpus of [
   textCorpus(),
 ])
   report(corpus)
+reportFields()
 
 function jsonCorpus(name: string, format: number, prefix: string): Corpus {
   const random = seededRandom(1)

@@ -1,5 +1,6 @@
 // Sampling of a running node from the main thread: a new section is checked, published and awaited; boosts; what the node says of it.
 import type { Logger } from 'pino'
+import { BOOSTS_MAX } from '../actors/traffic/boosts.js'
 import { MillraceError } from '../protocol/errors.js'
 import type { MessageOf } from '../protocol/messages.js'
 import type { NodeSampling } from '../protocol/status.js'
@@ -27,6 +28,8 @@ export interface LiveSampling {
   refuse(reason: string): void
   status(): NodeSampling
   told(status: MessageOf<'sampling_status'>): void
+  /** The actor `traffic` was started again: what was sent to it meanwhile is sent once more. */
+  restarted(): void
 }
 
 export interface LiveSamplingOptions {
@@ -43,6 +46,8 @@ export function createLiveSampling({ live, metrics, log, send, nowMs }: LiveSamp
   let last: MessageOf<'sampling_status'> | undefined
   let refused: NodeSampling['refused']
   let reloads = 0
+  /** Those that have not ended; the actor bounds their number, so only the latest are kept here. */
+  let given: readonly Boost[] = []
 
   function refuse(reason: string): void {
     refused = { atMs: nowMs(), reason }
@@ -85,6 +90,8 @@ export function createLiveSampling({ live, metrics, log, send, nowMs }: LiveSamp
           'sampling.boost',
           `boost: its end ${untilMs} is past; name a time to come, in ms since 1970`,
         )
+      const current = given.filter((boost) => boost.untilMs > nowMs())
+      given = [...current, { match, untilMs }].slice(-BOOSTS_MAX)
       send('traffic', { type: 'boost', match, untilMs })
     },
     refuse,
@@ -98,5 +105,8 @@ export function createLiveSampling({ live, metrics, log, send, nowMs }: LiveSamp
       boosts: last?.boosts ?? [],
     }),
     told: (status) => void (last = status),
+    restarted() {
+      for (const boost of given) if (boost.untilMs > nowMs()) send('traffic', { type: 'boost', ...boost })
+    },
   }
 }

@@ -62,6 +62,16 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./report.js')).reportCommand(),
   },
   {
+    name: 'tenants',
+    summary: 'write the manifests of tenants from a plan: namespaces, labels, retention, budget',
+    load: async () => (await import('./tenants.js')).tenantsCommand(),
+  },
+  {
+    name: 'capture',
+    summary: 'list and fetch the last words of containers that died',
+    load: async () => (await import('./capture.js')).captureCommand(),
+  },
+  {
     name: 'wal',
     summary: 'inspect and check the journal of a node',
     load: async () => (await import('./wal.js')).walCommand(),

@@ -37,7 +37,7 @@ export interface RunningNode {
   readonly httpAddress: string
   /** Resolves when all input has ended (`run --once`, standard input) and is delivered; rejects when the node gave up. */
   readonly finished: Promise<void>
-  readonly sampling: Omit<LiveSampling, 'told'>
+  readonly sampling: Omit<LiveSampling, 'told' | 'restarted'>
   /** Drains within runtime.shutdown, then ends all threads. What is not delivered is in the journal. */
   stop(): Promise<void>
   /** Ends a group's thread as a crash would. */
@@ -50,7 +50,7 @@ const HEAP_MEGABYTES_MAX = 512
 /** Starts everything. Throws a MillraceError when a port is in use or the placement is wrong. */
 export async function startNode({ config, once, log, stopAsked }: NodeOptions): Promise<RunningNode> {
   setEngine()
-  const plan = planNode(config)
+  const plan = planNode(config, once)
   const merge = createMetricsMerge()
   const journalGroup = groupOf(plan, 'journal')
   const live = createLiveMemory(JSON.stringify(config.sampling))
@@ -102,6 +102,7 @@ export async function startNode({ config, once, log, stopAsked }: NodeOptions): 
     onDown: (group) => merge.retire(group),
     // A journal that was restarted knows nothing of the taps that are open.
     onUp: (groups) => {
+      if (groups.includes(groupOf(plan, 'traffic'))) sampling.restarted()
       if (groups.includes(journalGroup))
         for (const { message } of taps.values()) supervisor.send('journal', message)
     },

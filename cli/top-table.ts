@@ -1,5 +1,7 @@
 // Draws a node's status as a table of text; rates come from two statuses.
 import type { BackendStatus, NodeStatus } from '../protocol/status.js'
+import { bytes, span, table, whole } from './text-table.js'
+import { samplingLines } from './top-sampling.js'
 
 /** Without `previous` the rates are averages since the node's start. Lines end in \n, the last one too. */
 export function renderTop(status: NodeStatus, previous?: NodeStatus): string {
@@ -13,6 +15,7 @@ export function renderTop(status: NodeStatus, previous?: NodeStatus): string {
     ...backends(status, before, rate),
     '',
   ]
+  lines.push(...samplingLines(status.sampling))
   lines.push(journal(status), ...groups(status), ...complaints(status))
   return `${lines.join('\n')}\n`
 }
@@ -94,44 +97,4 @@ function complaints(status: NodeStatus): string[] {
     ...status.degraded.map((reason) => `~ ${reason}`),
   ]
   return lines.length === 0 ? [] : ['', ...lines]
-}
-
-/** Columns from the second on are right-aligned, those from `textFrom` on are not. */
-function table(rows: readonly (readonly string[])[], textFrom = Number.POSITIVE_INFINITY): string[] {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((cells) => (cells[column] ?? '').length)),
-  )
-  return rows.map((cells) =>
-    cells
-      .map((cell, column) => {
-        const width = widths[column] ?? 0
-        return column === 0 || column >= textFrom ? cell.padEnd(width) : cell.padStart(width)
-      })
-      .join('   ')
-      .trimEnd(),
-  )
-}
-
-const whole = (value: number) => Math.round(value).toLocaleString('en-US')
-
-/** 1000-based, three digits. */
-function bytes(value: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB']
-  let size = value
-  let unit = 0
-  while (size >= 999.5 && unit < units.length - 1) {
-    size /= 1000
-    unit++
-  }
-  return `${unit === 0 || size >= 99.95 ? size.toFixed(0) : size.toFixed(1)} ${units[unit]}`
-}
-
-/** `1.5s`, `42s`, `3m 07s`, `2h 05m`, `12d 03h`. */
-function span(seconds: number): string {
-  const two = (value: number) => String(Math.floor(value)).padStart(2, '0')
-  if (seconds < 10) return `${seconds.toFixed(1)}s`
-  if (seconds < 60) return `${Math.floor(seconds)}s`
-  if (seconds < 3600) return `${Math.floor(seconds / 60)}m ${two(seconds % 60)}s`
-  if (seconds < 86_400) return `${Math.floor(seconds / 3600)}h ${two((seconds % 3600) / 60)}m`
-  return `${Math.floor(seconds / 86_400)}d ${two((seconds % 86_400) / 3600)}h`
 }

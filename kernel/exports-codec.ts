@@ -8,6 +8,10 @@ export interface KernelCodecExports {
   snappyTableBytes(): number
   /** Block format. Reads up to 64 bytes past the input's end (any value). Returns the output's length. */
   snappyCompress(inPtr: number, len: number, outPtr: number, tablePtr: number): number
+  /** Writes the block's head for `len` input bytes; returns the address after it. */
+  snappyBegin(len: number, outPtr: number): number
+  /** Compresses one part of the input behind the ones before; returns the address after it. */
+  snappyPart(inPtr: number, len: number, outPtr: number, tablePtr: number): number
   /** Strict: -1 for anything malformed or longer than `outMax`. Reads and writes nothing outside input and output. */
   snappyDecompress(inPtr: number, len: number, outPtr: number, outMax: number): number
   /** Castagnoli CRC, reflected, initial and final inversion inside; `seed` 0 or the crc of the bytes before. */

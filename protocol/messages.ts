@@ -2,6 +2,7 @@
 import type { Carry, FileIdentity, OpenCarry, Position } from './positions.js'
 import type { LogType } from './levels.js'
 import type { Boost, SamplingStatus, ServiceCounts, ServiceInfo } from './traffic.js'
+import type { PodEventText, PodFacts } from './pod.js'
 
 /** Where records come from and what the host knows about them; sent by a source before the origin's first slab, and again when labels arrive. */
 export interface Origin {
@@ -82,7 +83,6 @@ export type Message =
   // sample → traffic: what every service had since the message before, about once a second
   | {
       readonly type: 'traffic'
-      readonly epoch: number
       readonly elapsedMs: number
       readonly services: readonly ServiceCounts[]
     }
@@ -105,6 +105,30 @@ export type Message =
   | { readonly type: 'done'; readonly writer: string; readonly seqs: readonly number[] }
   | { readonly type: 'outage'; readonly writer: string }
   | { readonly type: 'recovered'; readonly writer: string }
+  // parse → capture
+  | PanicMessage
+  // control → capture: an operator wants one now
+  | {
+      readonly type: 'capture'
+      readonly namespace: string
+      readonly pod: string
+      readonly container?: string
+    }
+  // kubernetes source ↔ capture: the source has the one watch of the node's pods
+  | { readonly type: 'pods_wanted'; readonly replyTo: string }
+  | {
+      readonly type: 'pods'
+      readonly pods: readonly PodFacts[]
+      /** These are all: others are gone. */
+      readonly all: boolean
+    }
+  | {
+      readonly type: 'pod_events_wanted'
+      readonly namespace: string
+      readonly podUid: string
+      readonly replyTo: string
+    }
+  | { readonly type: 'pod_events'; readonly podUid: string; readonly events: readonly PodEventText[] }
   // any → supervisor
   | StatusMessage
   | { readonly type: 'idle'; readonly actor: string; readonly idle: boolean }
@@ -148,6 +172,19 @@ export interface FrameMessage {
   /** It may have been sent before, wholly or in part: after a crash, or by a writer that is gone. */
   readonly suspect?: true
 }
+
+/** A line of a container's stderr that a dying process writes. */
+export interface PanicMessage {
+  readonly type: 'panic'
+  readonly language: PanicLanguage
+  readonly namespace: string
+  readonly podName: string
+  readonly podUid: string
+  readonly containerName: string
+  /** The runtime's time of the line, ms since the epoch. */
+  readonly atMs: number
+}
+export type PanicLanguage = 'go' | 'java' | 'python' | 'node' | 'rust'
 
 /** What an actor says of itself, for readyz, status and top. */
 export interface StatusMessage {

@@ -62,6 +62,15 @@ export function createFrameRegions(kernel: CodecKernel, options: FrameCodecOptio
   return { ...sizes, kernel, snappy, checksum, rawPtr, encodedPtr, at }
 }
 
+/**
+ * `set` between shared and other memory goes word by word, as if others wrote there; `fill` is one memcpy. For slots, whose owner is
+ * settled before anyone copies, that is enough, and half as dear. Returns the target.
+ */
+export function copyPlain(target: Uint8Array, from: Uint8Array): Uint8Array {
+  if (from.length > 0) Buffer.from(target.buffer, target.byteOffset, target.length).fill(from)
+  return target
+}
+
 /** Copies into a target and returns the part that was filled; without a target the source itself. Throws `frame.target`. */
 export function fillTarget(target: Uint8Array | undefined, from: Uint8Array, what: string): Uint8Array {
   if (target === undefined) return from
@@ -69,7 +78,5 @@ export function fillTarget(target: Uint8Array | undefined, from: Uint8Array, wha
     const message = `frame: ${what} takes ${from.length} bytes, but its target has ${target.length}`
     throw new MillraceError('frame.target', message)
   }
-  const part = target.subarray(0, from.length)
-  part.set(from)
-  return part
+  return copyPlain(target.subarray(0, from.length), from)
 }

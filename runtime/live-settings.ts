@@ -13,8 +13,8 @@ export interface LiveSettings extends LiveText {
   readonly decisions: LiveText
 }
 
-export const SETTINGS_BYTES_MAX = 256 * 1024
-export const DECISIONS_BYTES_MAX = 512 * 1024
+const SETTINGS_BYTES_MAX = 256 * 1024
+export const DECISIONS_BYTES_MAX = 2 * 1024 * 1024
 
 export function createLiveMemory(text: string): LiveSettingsMemory {
   return {

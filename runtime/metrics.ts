@@ -184,6 +184,30 @@ export const METRICS = {
     help: 'Records put into the dead letters, by reason',
     labels: ['backend', 'reason'],
   },
+  captures_total: { type: 'counter', help: 'Captures of dying containers, by reason', labels: ['reason'] },
+  captures_skipped_total: {
+    type: 'counter',
+    help: 'Ends of containers that were noticed and not captured, by policy',
+    labels: ['policy'],
+  },
+  captures_stored_total: { type: 'counter', help: 'Captures that the store has taken', labels: [] },
+  captures_lost_total: {
+    type: 'counter',
+    help: 'Captures given up before the store had them, by reason',
+    labels: ['reason'],
+  },
+  captures_waiting: { type: 'gauge', help: 'Captures on disk that the store does not have yet', labels: [] },
+  capture_store_errors_total: {
+    type: 'counter',
+    help: 'Failed tries to store a capture, by code',
+    labels: ['code'],
+  },
+  capture_seconds: {
+    type: 'histogram',
+    help: "Time from the detection of a container's end to its capture in the store",
+    labels: [],
+    buckets: [0.5, 1, 1.5, 2, 5, 30, 300],
+  },
   actor_restarts_total: { type: 'counter', help: 'Restarts of a thread group', labels: ['group'] },
   labels_wait_total: {
     type: 'counter',

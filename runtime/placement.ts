@@ -11,13 +11,17 @@ const SCANNER_ACTORS = ['parse', 'enrich', 'sample']
 /** Small actors that a placement need not name: they join the group of another. */
 const JOINS: Readonly<Record<string, string>> = { traffic: 'journal' }
 
+/** Actors beside the flow of records: unless they are placed otherwise, they share a thread of their own. */
+export const CONTROL_ACTORS: readonly string[] = ['capture']
+const CONTROL_GROUP = 'control'
+
 /** Resolves `placement` (or the default for `cores`) over the actors' names. Throws `config.placement`. */
 export function placeActors(
   actors: readonly string[],
   placement: Readonly<Record<string, readonly string[]>> | undefined,
   cores: number,
 ): GroupPlan[] {
-  const wanted = placement ?? defaultPlacement(actors, cores)
+  const wanted = withControl(placement ?? defaultPlacement(actors, cores), actors)
   const placed = new Map<string, string>()
   const plans = Object.entries(wanted).map(([group, patterns]) => {
     const members = patterns.flatMap((pattern) => matching(actors, pattern, group))
@@ -56,9 +60,21 @@ function defaultPlacement(actors: readonly string[], cores: number): Record<stri
   return { ...ingest, journal: ['journal'], ...Object.fromEntries(writers.map((actor) => [actor, [actor]])) }
 }
 
+function withControl(
+  placement: Readonly<Record<string, readonly string[]>>,
+  actors: readonly string[],
+): Record<string, readonly string[]> {
+  const named = Object.values(placement).flat()
+  const left = CONTROL_ACTORS.filter((actor) => actors.includes(actor) && !named.includes(actor))
+  if (left.length === 0) return { ...placement }
+  return { ...placement, [CONTROL_GROUP]: [...(placement[CONTROL_GROUP] ?? []), ...left] }
+}
+
 function matching(actors: readonly string[], pattern: string, group: string): string[] {
   if (pattern.endsWith('.*')) return actors.filter((actor) => actor.startsWith(pattern.slice(0, -1)))
   if (!actors.includes(pattern)) {
+    // Not every configuration has it, nor every way of running.
+    if (CONTROL_ACTORS.includes(pattern)) return []
     fail(
       `group ${group} names ${pattern}, which is no actor of this configuration; known are ${actors.join(', ')}`,
     )

@@ -16,6 +16,8 @@ export interface OriginState {
   grewAtMs: number
   /** Position after the last line seen; where a timed-out group's record ends. */
   offset: number
+  /** Monotonic ms until which its last words are not listened for again. */
+  panicQuietUntilMs: number
   /** True when entries need a look each: groups, fields from logfmt or klog, plain text. */
   readonly special: boolean
 }
@@ -30,6 +32,7 @@ export function originState(origin: Origin, carries: Carries = NO_CARRY): Origin
     takesFrom: undefined,
     grewAtMs: 0,
     offset: 0,
+    panicQuietUntilMs: 0,
     special: origin.multiline !== undefined || (origin.content !== 'auto' && origin.content !== 'json'),
   }
 }

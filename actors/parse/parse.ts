@@ -9,6 +9,7 @@ import { CUT_LOOK_BYTES } from './cut.js'
 import { createEntryWork } from './entries.js'
 import { createBatchOut } from './batch-out.js'
 import { type OriginState, originState } from './origin-state.js'
+import { createPanicWatch } from './panics.js'
 
 export interface ParseOptions {
   readonly records: RecordsOptions
@@ -16,10 +17,13 @@ export interface ParseOptions {
   readonly sources: number
   /** Largest canonical record that every backend takes, bytes. */
   readonly canonicalBytesMax: number
+  /** Last words of processes that are no older than this are told to `capture`; left out: nobody listens. */
+  readonly panicAgeMaxMs?: number
 }
 
 /** Anything that makes an entry more than a plain record. */
 const SPECIAL = FLAG.PARTIAL | FLAG.SLOW | FLAG.CRI_MALFORMED
+const SEEN = { SPECIAL: 1, TEXT_ON_STDERR: 2 } as const
 const GROUP_CHECK_MS = 200
 /** How long the rest of a partial is expected in a log's next file. */
 const LINGER_MS = 30_000
@@ -31,6 +35,10 @@ export function parse(context: ActorContext, options: ParseOptions): Actor {
   const lingering = new Map<string, OriginState>()
   const out = createBatchOut(context, scanner, scratch)
   const entries = createEntryWork(context, scanner, out, options)
+  const panics =
+    options.panicAgeMaxMs === undefined
+      ? undefined
+      : createPanicWatch(context, scanner, options.panicAgeMaxMs)
   let inputsLeft = options.sources
   let cancelGroups = (): void => undefined
 
@@ -44,8 +52,11 @@ export function parse(context: ActorContext, options: ParseOptions): Actor {
     for (let at = begin; at < end; ) {
       if (scanner.needsReset()) context.send('enrich', { type: 'reset_streams' })
       const count = scanner.scanLines(at, end, state.format, state.trust)
+      const seen = survey(count)
+      if ((seen & SEEN.TEXT_ON_STDERR) !== 0) panics?.look(state, count)
       out.open(state, { base: begin, offset: slab.offset })
-      const needsWork = state.carries.length > 0 || state.special || slab.cut === true || needsLook(count)
+      const needsWork =
+        state.carries.length > 0 || state.special || slab.cut === true || (seen & SEEN.SPECIAL) !== 0
       if (needsWork) records -= entries.work(state, count, slab)
       else out.flush(0, count)
       records += count
@@ -57,14 +68,19 @@ export function parse(context: ActorContext, options: ParseOptions): Actor {
     context.metrics.add('records_read_total', records, { source: state.origin.source })
   }
 
-  function needsLook(count: number): boolean {
+  /** What there is among the entries, in one pass over them. */
+  function survey(count: number): number {
     let flags = 0
+    let textOnStderr = 0
     let longest = 0
     for (let record = 0; record < count; record++) {
-      flags |= scanner.flags(record)
+      const own = scanner.flags(record)
+      flags |= own
+      textOnStderr |= Number((own & (FLAG.STDERR | FLAG.JSON)) === FLAG.STDERR)
       longest = Math.max(longest, scanner.word(record, WORD.END) - scanner.word(record, WORD.START))
     }
-    return (flags & SPECIAL) !== 0 || longest > CUT_LOOK_BYTES
+    const special = (flags & SPECIAL) !== 0 || longest > CUT_LOOK_BYTES
+    return (special ? SEEN.SPECIAL : 0) | (textOnStderr === 1 ? SEEN.TEXT_ON_STDERR : 0)
   }
 
   /** Kernel address of a slab: where it lies already when its source reads into kernel memory, else where it is copied to. */

@@ -9,8 +9,10 @@ import { createRates } from './rates.js'
 import type { Streams } from './streams.js'
 
 export interface LiveRates {
-  /** Before each batch, and now and then: two atomic loads when nothing is new. */
-  apply(): void
+  /** Before each batch: two atomic loads when nothing is new. */
+  beforeBatch(): void
+  /** Now and then, when no record is scanned that is not judged: what concerns the scan is changed then only. */
+  betweenBatches(): void
   /** From now on also as soon as something is published, batch or no batch. */
   start(): void
   stop(): void
@@ -26,9 +28,9 @@ export function createLiveRates(context: ActorContext, scanner: Scanner, streams
   let boostEndsMs = endOf(boosts)
   let rates = makeRates()
   let ends: (() => void)[] = []
+  let fields = ''
   streams.apply(rates)
-  scanner.setFields(fieldsOf(settings))
-  live.applied(settingsVersion)
+  applyFields()
 
   /** What is published has passed the schema in the main thread; the schema's library alone would add a tenth to this thread's start. */
   function readSettings(): SamplingOptions {
@@ -58,9 +60,16 @@ export function createLiveRates(context: ActorContext, scanner: Scanner, streams
     if (version === settingsVersion) return
     settingsVersion = version
     settings = readSettings()
-    scanner.setFields(fieldsOf(settings))
     renew()
-    live.applied(version)
+    if (JSON.stringify(settings.fields) === fields) live.applied(version)
+  }
+
+  function applyFields(): void {
+    const wanted = JSON.stringify(settings.fields)
+    if (wanted === fields) return
+    fields = wanted
+    scanner.setFields(fieldsOf(settings))
+    live.applied(settingsVersion)
   }
 
   function applyDecisions(): void {
@@ -74,14 +83,20 @@ export function createLiveRates(context: ActorContext, scanner: Scanner, streams
     streams.apply(rates, rates.decided(decisions))
   }
 
-  function apply(): void {
+  function beforeBatch(): void {
     applySettings()
     applyDecisions()
   }
 
+  function betweenBatches(): void {
+    beforeBatch()
+    applyFields()
+  }
+
   return {
-    apply,
-    start: () => void (ends = [live.onChange(apply), live.decisions.onChange(apply)]),
+    beforeBatch,
+    betweenBatches,
+    start: () => void (ends = [live.onChange(betweenBatches), live.decisions.onChange(betweenBatches)]),
     stop() {
       for (const end of ends) end()
     },

@@ -1,7 +1,7 @@
 // What share of a stream's records is kept, and why: boosts, then rules, then the tiers with the live traffic of its service.
 import type { SamplingOptions } from '../../protocol/config/sampling.js'
 import { LEVELS, LOG_TYPES } from '../../protocol/levels.js'
-import type { DecideInput } from '../../protocol/sampling/rules.js'
+import type { DecideInput, Decision } from '../../protocol/sampling/rules.js'
 import { type Boost, boostMatches, serviceKey } from '../../protocol/traffic.js'
 import { type Decisions, NO_DECISIONS, type ServiceDecision } from '../traffic/decisions.js'
 import { infoRate } from '../traffic/estimate.js'
@@ -47,7 +47,7 @@ export interface Rates {
   decided(decisions: Decisions): readonly string[] | undefined
 }
 
-const HELD_TEXTS_MAX = 1024
+const DECIDED_MAX = 16_384
 
 /** `boosts` are those in force now: their ends are for the caller to heed. */
 export function createRates(settings: SamplingOptions, boosts: readonly Boost[] = []): Rates {
@@ -91,18 +91,25 @@ export function createRates(settings: SamplingOptions, boosts: readonly Boost[] 
     if (boosts.some(({ match }) => boostMatches(match, stream))) return { rate: 1, why: 'boost' }
     return undefined
   }
-  function inputOf(stream: StreamKey, baseRate: number): DecideInput {
-    // Right after a reload the decisions may still be those of other rules.
-    const text = decisions.rules === book.key ? decisionOf(serviceKey(stream))?.held : undefined
+  function inputOf(stream: StreamKey, baseRate: number, held: string): DecideInput {
     const { service, namespace, level, logType } = stream
-    return { service, namespace, level, logType, baseRate, window: undefined, held: heldOf(text ?? '') }
+    return { service, namespace, level, logType, baseRate, window: undefined, held: heldFrom(held) }
   }
-  // Most services hold the same.
-  const heldTexts = new Map<string, DecideInput['held']>()
-  function heldOf(text: string): DecideInput['held'] {
-    if (heldTexts.size >= HELD_TEXTS_MAX) heldTexts.clear()
-    if (!heldTexts.has(text)) heldTexts.set(text, heldFrom(text))
-    return heldTexts.get(text)
+  // Right after a reload the decisions may still be those of other rules.
+  const heldText = (stream: StreamKey): string =>
+    decisions.rules === book.key ? (decisionOf(serviceKey(stream))?.held ?? '') : ''
+  /** Streams that no rule can tell apart: thousands of them are decided at every reload. */
+  const decided = new Map<string, Decision>()
+  function decide(stream: StreamKey, baseRate: number): Decision {
+    const held = heldText(stream)
+    const alike = `${stream.level} ${stream.logType} ${baseRate} ${held}`
+    const key = book.namesServices ? `${alike} ${serviceKey(stream)}` : alike
+    const known = decided.get(key)
+    if (known !== undefined) return known
+    if (decided.size >= DECIDED_MAX) decided.clear()
+    const decision = book.set.decide(inputOf(stream, baseRate, held))
+    decided.set(key, decision)
+    return decision
   }
   return {
     usesStatus: book.set.usesStatus,
@@ -111,7 +118,7 @@ export function createRates(settings: SamplingOptions, boosts: readonly Boost[] 
       if (above !== undefined) return above
       const tier = base(stream)
       if (book.set.rules.length === 0) return tier
-      const { rate = tier.rate, rule, status } = book.set.decide(inputOf(stream, tier.rate))
+      const { rate = tier.rate, rule, status } = decide(stream, tier.rate)
       const why = rule === undefined ? tier.why : (`rule:${rule}` as const)
       return status === undefined ? { rate, why } : { rate, why, status }
     },
@@ -119,7 +126,7 @@ export function createRates(settings: SamplingOptions, boosts: readonly Boost[] 
       const above = aboveRules(stream)
       if (above !== undefined) return above
       const tier = base(stream)
-      const found = book.set.explain(inputOf(stream, tier.rate), status)
+      const found = book.set.explain(inputOf(stream, tier.rate, heldText(stream)), status)
       return found === undefined ? tier : { rate: found.rate, why: `rule:${found.rule.name}` }
     },
     decided(next) {

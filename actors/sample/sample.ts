@@ -41,7 +41,7 @@ export function sample(context: ActorContext, options: SampleOptions): Actor {
   let cancelTick = (): void => undefined
 
   function onBatch(batch: BatchMessage): void {
-    live.apply()
+    live.beforeBatch()
     const { origin, from, to, carry } = batch
     if (batch.identity !== undefined) origins.identified(origin, batch.identity)
     if (from < to) take(batch)
@@ -95,7 +95,7 @@ export function sample(context: ActorContext, options: SampleOptions): Actor {
 
   function tick(): void {
     const now = context.clock.monotonic()
-    live.apply()
+    live.betweenBatches()
     const recordsDue = scanner.frameCount() > 0 && now - openedAtMs >= options.records.batch_age_max
     const positionsDue = dirtyAtMs > 0 && now - dirtyAtMs >= POSITIONS_AGE_MS
     // Never wait for a slot in a timer: the frame can grow on until one is free.
@@ -111,7 +111,7 @@ export function sample(context: ActorContext, options: SampleOptions): Actor {
   function step(now: number): void {
     const elapsedMs = now - steppedAtMs
     steppedAtMs = now
-    context.send('traffic', { type: 'traffic', epoch: context.epoch, elapsedMs, services: streams.take() })
+    context.send('traffic', { type: 'traffic', elapsedMs, services: streams.take() })
   }
 
   function durable(tokens: readonly number[]): void {
@@ -128,7 +128,7 @@ export function sample(context: ActorContext, options: SampleOptions): Actor {
     stop() {
       cancelTick()
       live.stop()
-      streams.count()
+      streams.take()
       if (!ended) finish()
     },
     on: {
@@ -157,7 +157,8 @@ export function sample(context: ActorContext, options: SampleOptions): Actor {
 
   function finish(): void {
     ended = true
-    streams.count()
+    // Nobody follows the traffic any more, but the metrics are to be whole.
+    streams.take()
     seal()
     context.send('journal', { type: 'end_of_input' })
   }

@@ -6,6 +6,7 @@ import type { Actor, ActorContext } from '../../runtime/actor.js'
 import { describeContainer } from './kubernetes/describe.js'
 import { containerLogOf, findContainerLogs, type ContainerLog } from './kubernetes/find.js'
 import { createPodLabels, type PodLabels } from './kubernetes/pod-labels.js'
+import { createPodReport } from './kubernetes/pod-report.js'
 import { openPodsApi } from './kubernetes/open-api.js'
 import type { PodsApi } from './kubernetes/pods-api.js'
 import { tailActor } from './tail/actor.js'
@@ -17,6 +18,8 @@ export interface KubernetesSource {
   readonly name: string
   readonly options: KubernetesSourceOptions
   readonly records: RecordsOptions
+  /** It tells the actor `capture` what becomes of the pods' containers. */
+  readonly reportsPods?: boolean
   /** Replaces the API client. */
   readonly api?: PodsApi
 }
@@ -27,13 +30,23 @@ export function kubernetesSource(context: ActorContext, source: KubernetesSource
   const nodeName = options.node_name ?? process.env['NODE_NAME'] ?? context.node.id
   const conditions = createConditions(context, name)
   const folders = createFolders(conditions, context.clock.now)
-  const excludeNamespaces = new Set(options.exclude_namespaces)
+  const excluded = new Set(options.exclude_namespaces)
+  const chosen = options.namespaces === undefined ? undefined : new Set(options.namespaces)
+  const wantsNamespace = (namespace: string) =>
+    !excluded.has(namespace) && (chosen === undefined || chosen.has(namespace))
+  const report = source.reportsPods === true ? createPodReport(context) : undefined
   const labels: PodLabels = createPodLabels({
     context,
     source: name,
     nodeName,
     waitMs: options.labels_wait,
-    open: async () => source.api ?? (options.api === 'off' ? undefined : openPodsApi(options.kubeconfig)),
+    async open() {
+      const own = options.api === 'off' ? undefined : openPodsApi(options.kubeconfig, report !== undefined)
+      const api = source.api ?? (await own)
+      report?.open(api)
+      return api
+    },
+    ...(report === undefined ? {} : { onPods: report.pods }),
     onChange(uids) {
       actor.engine()?.describeAgain((log) => isContainerLog(log) && uids.has(log.pod.podUid))
     },
@@ -51,7 +64,7 @@ export function kubernetesSource(context: ActorContext, source: KubernetesSource
     tail: options,
     records,
     logs: {
-      find: () => findContainerLogs({ root, excludeNamespaces, folders, conditions }),
+      find: () => findContainerLogs({ root, wantsNamespace, folders, conditions }),
       logOf: (path) => containerLogOf(root, path),
       describe,
       admit: (log, waitedMs) => !isContainerLog(log) || labels.admit(log.pod.podUid, waitedMs),
@@ -61,7 +74,7 @@ export function kubernetesSource(context: ActorContext, source: KubernetesSource
     end: () => labels.stop(),
     status: () => labels.status(),
   })
-  return actor
+  return report === undefined ? actor : { ...actor, on: { ...actor.on, ...report.on } }
 }
 
 function isContainerLog(log: FoundLog): log is ContainerLog {

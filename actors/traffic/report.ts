@@ -24,6 +24,7 @@ export function createTrafficReport(context: ActorContext): TrafficReport {
   const { metrics } = context
   const named = new Map<string, { readonly namespace: string; readonly service: string }>()
   const rulesTold = new Set<string>()
+  let wasQuiet = false
 
   function gauges(settings: SamplingOptions, services: Services<ServiceState>): void {
     metrics.set('sampling_services', services.size())
@@ -48,6 +49,10 @@ export function createTrafficReport(context: ActorContext): TrafficReport {
   return {
     tell(revision, settings, services, boosts) {
       gauges(settings, services)
+      const quiet = services.size() === 0 && boosts.length === 0
+      // An idle node has nothing to tell.
+      if (quiet && wasQuiet) return
+      wasQuiet = quiet
       metrics.set('sampling_boosts', boosts.length)
       const busiest = Array.from(services.each(), (entry) => statusOf(entry, settings))
         .toSorted((a, b) => b.seenPerSecond - a.seenPerSecond)

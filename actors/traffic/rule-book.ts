@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { SamplingOptions } from '../../protocol/config/sampling.js'
 import { LEVELS } from '../../protocol/levels.js'
+import { comparisonsOf } from '../../protocol/sampling/rule-ast.js'
 import type { Held, HeldState } from '../../protocol/sampling/rule-held.js'
 import { type CompiledRule, compileRules, type RuleSet } from '../../protocol/sampling/rules.js'
 import type { ServiceName, WindowFigures } from '../../protocol/traffic.js'
@@ -10,6 +11,8 @@ export interface RuleBook {
   /** Names the conditions in their order: a text of what is held means nothing to other ones. */
   readonly key: string
   readonly set: RuleSet
+  /** Some rule asks for a service's name or namespace; otherwise services with equal figures are alike. */
+  readonly namesServices: boolean
   /** The memory of one service; `before` is that of the rules before these. */
   service(name: ServiceName, before?: ServiceRules): ServiceRules
 }
@@ -32,6 +35,9 @@ export function createRuleBook({ rules }: Pick<SamplingOptions, 'rules'>): RuleB
   return {
     key: createHash('sha256').update(conditions).digest('base64url').slice(0, 16),
     set,
+    namesServices: set.rules.some(({ expression }) =>
+      comparisonsOf(expression).some(({ metric }) => metric === 'service_name' || metric === 'namespace'),
+    ),
     service: (name, before) => serviceRules(set, name, before?.state()),
   }
 }

@@ -3,6 +3,7 @@ import type { SamplingOptions } from '../../protocol/config/sampling.js'
 import type { MessageOf } from '../../protocol/messages.js'
 import { serviceKey, type ServiceInfo } from '../../protocol/traffic.js'
 import type { Actor, ActorContext } from '../../runtime/actor.js'
+import { DECISIONS_BYTES_MAX } from '../../runtime/live-settings.js'
 import { createBoosts } from './boosts.js'
 import { decodeDecisions, encodeDecisions } from './decisions.js'
 import { createRuleBook } from './rule-book.js'
@@ -19,8 +20,8 @@ export interface TrafficOptions {
 const IDLE_MS = 300_000
 /** What the other nodes said is void after this: `control` ages out single nodes, this is for its own silence. */
 const PEERS_AGE_MAX_MS = 5000
-/** Half of the decisions' memory: what windows hold of the rules comes on top of names and figures. */
-const LIST_BYTES_MAX = 256 * 1024
+/** What windows hold of the rules comes on top of names and figures. */
+const LIST_BYTES_MAX = DECISIONS_BYTES_MAX / 2
 
 export function traffic(context: ActorContext, options: TrafficOptions): Actor {
   const { clock, live, log, metrics } = context
@@ -63,8 +64,9 @@ export function traffic(context: ActorContext, options: TrafficOptions): Actor {
       if (entry === services.shared) metrics.add('sampling_shared_records_total', count.seen)
     }
     const silent = nowMs - peersAtMs > PEERS_AGE_MAX_MS
-    // A step that took long, because the sampler had to wait, counts for as many seconds.
-    const seconds = Math.max(1, Math.round(elapsedMs / 1000))
+    // A step that took long, because the sampler had to wait, counts for as many seconds, as far back as anything is remembered.
+    const remembered = Math.max(shape.estimateSeconds, shape.windowSteps)
+    const seconds = Math.min(remembered, Math.max(1, Math.round(elapsedMs / 1000)))
     const local: ServiceInfo[] = []
     for (const entry of services.each()) {
       const peersInfo = silent || entry === services.shared ? 0 : (peers.get(entry.key) ?? 0)

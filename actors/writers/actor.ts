@@ -2,11 +2,11 @@
 import path from 'node:path'
 import { createFrameCodec } from '../../runtime/frame-codec.js'
 import type { BackendOptions } from '../../protocol/config/backends.js'
-import type { FrameHeader } from '../../protocol/frame.js'
 import type { Actor, ActorContext } from '../../runtime/actor.js'
 import { sleep } from '../../runtime/clock.js'
 import { createDeadLetters } from '../../runtime/dead-letters.js'
 import { backoffMs } from '../../runtime/retry.js'
+import { frameHeaders } from '../frame-headers.js'
 import { createBackend } from './backends.js'
 import { createBurial } from './burial.js'
 import { createDelivery } from './delivery.js'
@@ -73,7 +73,7 @@ export function writerActor(
     codec,
     slots: context.slots,
     hold,
-    headers: context.local('frame-headers', () => new Map<number, FrameHeader>()),
+    headers: frameHeaders(context),
     encode: (frame) => backend.encode(frame),
     begin: (seq, header, bytes) => ledger.begin(seq, header.count, bytes),
     corrupt,

@@ -4,6 +4,7 @@ import { readFrameHeader } from '../../runtime/frame-codec.js'
 import type { Slots } from '../../runtime/slots.js'
 import { type FrameHeader, indexOffset } from '../../protocol/frame.js'
 import type { FrameMessage } from '../../protocol/messages.js'
+import type { FrameHeaders } from '../frame-headers.js'
 import type { HeldFrame, ThreadMemory } from './thread-memory.js'
 import type { LoadedFrame } from './writer.js'
 
@@ -21,8 +22,7 @@ export interface IntakeOptions {
   readonly slots: Slots
   /** Memory of the thread, in which its writers share frames. */
   readonly hold: ThreadMemory['hold']
-  /** Headers by seq, shared by the writers of one thread: each frame's is decoded once. */
-  readonly headers: Map<number, FrameHeader>
+  readonly headers: FrameHeaders
   encode(frame: LoadedFrame): boolean
   /** Books the frame; undefined: it is owed already, leave it. */
   begin(seq: number, header: FrameHeader, bytes: number): number | undefined
@@ -39,8 +39,6 @@ type Waiting = { readonly seq: number; readonly rawBytes: number; readonly suspe
 
 /** The journal's credit bounds the queue; this many buffers are kept for reuse, of which only what was used is resident. */
 const SPARE_BUFFERS = 32
-/** Writers of one thread get a frame one right after the other. */
-const HEADERS_MAX = 16
 
 export function createIntake(options: IntakeOptions): Intake {
   const { codec, slots } = options
@@ -126,11 +124,7 @@ export function createIntake(options: IntakeOptions): Intake {
     const known = options.headers.get(seq)
     if (known !== undefined) return known
     const { header } = readFrameHeader(encoded)
-    for (const oldest of options.headers.keys()) {
-      if (options.headers.size < HEADERS_MAX) break
-      options.headers.delete(oldest)
-    }
-    options.headers.set(seq, header)
+    options.headers.put(seq, header)
     return header
   }
 

@@ -3,6 +3,7 @@ import { createKernel, type Kernel } from '../../kernel/kernel.js'
 import type { BackendOptions } from '../../protocol/config/backends.js'
 import type { ActorContext } from '../../runtime/actor.js'
 import { frameCodecBytes } from '../../runtime/frame-codec.js'
+import { copyPlain } from '../../runtime/frame-regions.js'
 import { kernelBytesOf } from './backends.js'
 
 export interface ThreadMemory {
@@ -65,7 +66,7 @@ function createFrameRegions(kernel: Kernel, regionBytes: number): ThreadMemory['
     if (region === undefined) {
       region = freeRegion()
       if (region === undefined) return undefined
-      kernel.u8.set(raw, region.rawPtr)
+      copyPlain(kernel.u8.subarray(region.rawPtr, region.rawPtr + raw.length), raw)
       region.seq = seq
     }
     const held = region

@@ -47,12 +47,12 @@ export function notesOf(noted: Noted): string[] {
   )
   say(
     clocks.untimed > 0 && noted.assumedMs === undefined,
-    `${whole(clocks.untimed)} lines say no time: each counts as written with the line before it (a file without any is spread evenly over the rest)`,
+    `lines that say no time: ${whole(clocks.untimed)}; each counts as written with the line before it (a file without any is spread evenly over the rest)`,
   )
-  say(clocks.late > 0, `${whole(clocks.late)} lines came late: they count when their file came to them`)
+  say(clocks.late > 0, `lines that came late: ${whole(clocks.late)}; they count when their file came to them`)
   say(
     clocks.wild > 0,
-    `${whole(clocks.wild)} lines say a time more than 1 h after all around them, which was not believed`,
+    `lines that say a time more than 1 h after all around them, which was not believed: ${whole(clocks.wild)}`,
   )
   say(
     noted.momentary && !noted.spanGiven,
@@ -60,11 +60,11 @@ export function notesOf(noted: Noted): string[] {
   )
   say(
     noted.malformed > 0,
-    `${whole(noted.malformed)} lines are not as a container runtime writes them: they are taken as text`,
+    `lines that are not as a container runtime writes them, and are read without its time: ${whole(noted.malformed)}`,
   )
   say(
     noted.overweight > 0,
-    `${whole(noted.overweight)} archived records stand for more than 100,000: they count as that`,
+    `archived records that stand for more than 100,000, and count as that: ${whole(noted.overweight)}`,
   )
   say(input.empty.length > 0, `empty: ${files(input.empty)}`)
   for (const problem of broken) notes.push(`${problem}; what came before was read`)

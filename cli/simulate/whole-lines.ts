@@ -45,6 +45,8 @@ export async function* wholeLines(path: string, faults: ReadFaults): AsyncGenera
     const code = systemCode(error) ?? String(error)
     // zlib's codes; those of the file system mean that nothing can be read.
     if (!code.startsWith('Z_')) throw unreadable(path, error)
+    // What is left is no whole line.
+    rest = Buffer.alloc(0)
     faults.broken(path, code === 'Z_BUF_ERROR' ? 'is cut off' : 'is corrupt')
   } finally {
     stream?.destroy()

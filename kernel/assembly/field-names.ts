@@ -11,11 +11,14 @@ export const S_STATUS: u32 = 1
 export const S_LATENCY: u32 = 2
 export const S_CONTAINER: u32 = 4
 
+/** Names inside objects of a prefix begin with more than two letters. */
+export const LETTERS_MANY: u32 = 0x10000
+
 /** Per root field, from number 1 on: u32 text address, u32 length, u32 spec, u32 number of the next field in its list. */
 const FIELDS: usize = memory.data(129 * 16, 16)
 /** Per nested field: u32 text address, u32 length, u32 spec, u64 first eight bytes at 16. Those of one prefix lie together. */
 const NESTED: usize = memory.data(256 * 32, 16)
-/** Per prefix number: u32 address of its first nested field, u32 the one after its last, u32 specs of all. */
+/** Per prefix number: u32 address of its first nested field, u32 the one after its last, u32 specs of all, u32 first letters of all (see nestedLetters). */
 const RANGES: usize = memory.data(64 * 16, 16)
 const TEXTS: usize = memory.data(65536 + 64, 16)
 
@@ -74,7 +77,17 @@ export function addNested(prefix: u32, length: usize, spec: u32): bool {
   if (load<u32>(range) == 0) store<u32>(range, <u32>entry)
   store<u32>(range, <u32>entry + 32, 4)
   store<u32>(range, load<u32>(range, 8) | spec, 8)
+  store<u32>(range, withLetter(load<u32>(range, 12), load<u8>(load<u32>(entry))), 12)
   return true
+}
+
+/** Adds a first letter to a prefix's: two at most are kept apart. */
+function withLetter(letters: u32, letter: u32): u32 {
+  const a = letters & 0xff
+  const b = (letters >> 8) & 0xff
+  if (letters == 0) return letter | (letter << 8)
+  if (letter == a || letter == b || letters >> 16 != 0) return letters
+  return a == b ? a | (letter << 8) : LETTERS_MANY
 }
 
 export function specOf(field: u32): u32 {
@@ -117,6 +130,11 @@ export function nestedSpecs(prefix: u32): u32 {
   return load<u32>(RANGES + (<usize>prefix << 4), 8)
 }
 
+/** Bits 0–7 and 8–15: the one or two letters that names inside objects of the prefix begin with; or LETTERS_MANY. */
+export function nestedLetters(prefix: u32): u32 {
+  return load<u32>(RANGES + (<usize>prefix << 4), 12)
+}
+
 /** The spec of a key inside an object of the prefix, 0 when it is not wanted. */
 export function nestedSpec(prefix: u32, at: usize, length: usize): u32 {
   const range = RANGES + (<usize>prefix << 4)
@@ -127,4 +145,24 @@ export function nestedSpec(prefix: u32, at: usize, length: usize): u32 {
     if (length <= 8 || sameBytes(load<u32>(entry), at, length)) return load<u32>(entry, 8)
   }
   return 0
+}
+
+/** The nested field of the prefix whose name begins at `at` and ends with a quote, as an address for nestedBytes and nestedSpecAt; 0 when there is none. */
+export function nestedAt(prefix: u32, at: usize): usize {
+  const range = RANGES + (<usize>prefix << 4)
+  const last = <usize>load<u32>(range, 4)
+  for (let entry = <usize>load<u32>(range); entry < last; entry += 32) {
+    const length = <usize>load<u32>(entry, 4)
+    if (load<u8>(at + length) != 34 || load<u64>(entry, 16) != headWord(at, length)) continue
+    if (length <= 8 || sameBytes(load<u32>(entry), at, length)) return entry
+  }
+  return 0
+}
+
+export function nestedBytes(nested: usize): usize {
+  return load<u32>(nested, 4)
+}
+
+export function nestedSpecAt(nested: usize): u32 {
+  return load<u32>(nested, 8)
 }

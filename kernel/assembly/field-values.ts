@@ -1,15 +1,6 @@
-// The values of configured fields: noted while a record is scanned, looked for in nested objects and converted when it is judged.
-import {
-  chainedField,
-  generation,
-  nestedSpec,
-  nestedSpecs,
-  S_CONTAINER,
-  S_LATENCY,
-  S_STATUS,
-  specOf,
-} from './field-names'
-import { firstSpecial, firstSpecial32, scanScalar, scanString, skipSpace } from './json'
+// The values of configured fields: noted while a record is scanned, converted when it is judged.
+import { chainedField, generation, S_CONTAINER, S_LATENCY, S_STATUS, specOf } from './field-names'
+import { firstSpecial, scanString } from './json'
 import { N_CHAIN, N_FIELD } from './names'
 import * as T from './table'
 
@@ -53,7 +44,7 @@ function noteContainer(entry: usize, prefix: u32, at: usize): void {
 }
 
 /** Notes what the value at `at` is good for; the first readable one counts. */
-function noteValue(entry: usize, spec: u32, at: usize): void {
+export function noteValue(entry: usize, spec: u32, at: usize): void {
   const first = <u32>load<u8>(at)
   if (first == 123) {
     if ((spec & S_CONTAINER) != 0) noteContainer(entry, (spec >> 8) & 63, at)
@@ -78,57 +69,6 @@ export function takeField(entry: usize, target: u32, key: usize, value: usize): 
   const field = target == N_CHAIN ? chainedField(key, keyBytes(key)) : target - N_FIELD
   if (field != 0) noteValue(entry, specOf(field), value)
   return false
-}
-
-/** The address after the value at `at`, which is known to be valid. */
-function skipValue(at: usize): usize {
-  let depth: u32 = 0
-  while (true) {
-    const byte = <u32>load<u8>(at)
-    if ((byte | 32) == 123) {
-      depth++
-      at++
-    } else if ((byte | 32) == 125) {
-      depth--
-      at++
-    } else if (byte == 44 || byte == 58 || byte <= 32) at++
-    else at = scanScalar(at)
-    if (depth == 0 || at == 0) return at
-  }
-}
-
-/** True when none of `wanted` is missing. */
-function isComplete(entry: usize, wanted: u32): bool {
-  const hasStatus = (wanted & S_STATUS) == 0 || load<u32>(entry, T.STATUS) != 0
-  return hasStatus && ((wanted & S_LATENCY) == 0 || load<u32>(entry, T.LATENCY) != 0)
-}
-
-/** Notes the wanted members of the valid object at `at`. Looks before it calls: most JSON has no white space. */
-function walk(entry: usize, prefix: u32, wanted: u32, at: usize): void {
-  at = skipSpace(at + 1)
-  while (load<u8>(at) == 34) {
-    const key = at + 1
-    at = firstSpecial(key)
-    if (load<u8>(at) != 34) at = scanString(at)
-    const spec = nestedSpec(prefix, key, at - key)
-    at++
-    if (load<u8>(at) != 58) at = skipSpace(at)
-    at++
-    if (load<u8>(at) <= 32) at = skipSpace(at)
-    if (spec != 0) {
-      noteValue(entry, spec, at)
-      if (isComplete(entry, wanted)) return
-    }
-    if (load<u8>(at) == 34) {
-      at = firstSpecial32(at + 1)
-      if (load<u8>(at) != 34) at = scanString(at)
-      at++
-    } else at = skipValue(at)
-    if (load<u8>(at) <= 32) at = skipSpace(at)
-    if (load<u8>(at) != 44) return
-    at++
-    if (load<u8>(at) <= 32) at = skipSpace(at)
-  }
 }
 
 /** A valid JSON number without sign, times 10^exponent: by its first 15 digits, at most LATENCY_MAX_MS. */
@@ -172,17 +112,8 @@ function readExponent(at: usize): i32 {
   return sign == 45 ? -value : value
 }
 
-/** Completes STATUS and LATENCY from nested objects and puts LATENCY_MS. The record's bytes are where they were scanned. */
-export function settleFields(entry: usize): void {
-  const bits = load<u32>(entry, T.FIELD_BITS)
-  if (bits >> 8 != 0 && ((bits >> 2) & 63) == generation) {
-    for (let n: u32 = 0; n < T.CONTAINERS_MAX; n++) {
-      const prefix = (bits >> (8 + n * 6)) & 63
-      if (prefix == 0) break
-      const wanted = nestedSpecs(prefix)
-      if (!isComplete(entry, wanted)) walk(entry, prefix, wanted, load<u32>(entry + (<usize>n << 2), T.CONTAINERS))
-    }
-  }
+/** Puts LATENCY_MS. The record's bytes are where they were scanned. */
+export function settleLatency(entry: usize): void {
   const latency = <usize>load<u32>(entry, T.LATENCY)
   if (latency == 0) return
   const unit = load<u32>(entry, T.FIELD_BITS) & 3

@@ -1,5 +1,6 @@
 // The part of a verdict that hangs on the record's own status and latency: its rate by status, and what its service's window counts.
-import { settleFields } from './field-values'
+import { settleNested } from './field-objects'
+import { settleLatency } from './field-values'
 import { serviceOf } from './streams'
 import * as T from './table'
 import { countLatency, countStatusError } from './windows'
@@ -21,7 +22,8 @@ export function hasFields(entry: usize): bool {
 
 /** Counts the record in its service's window; returns its rate. */
 export function judgeFields(entry: usize, stream: u32, rate: f32): f32 {
-  settleFields(entry)
+  settleNested(entry)
+  settleLatency(entry)
   const status = load<u32>(entry, T.STATUS)
   const service = serviceOf(stream)
   if (load<u32>(entry, T.LOG_TYPE) == LOG_TYPE_APP) {

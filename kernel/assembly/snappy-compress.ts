@@ -27,19 +27,31 @@ export function snappyMaxLen(len: usize): usize {
 
 /** Compresses `len` bytes; needs snappyMaxLen(len) bytes at `outPtr` and 64 readable bytes past the input. Returns the length. */
 export function snappyCompress(inPtr: usize, len: usize, outPtr: usize, tablePtr: usize): usize {
-  let out = outPtr
+  return snappyPart(inPtr, len, snappyBegin(len, outPtr), tablePtr) - outPtr
+}
+
+/** Writes the length of the whole input, with which a block begins; returns the address after it. */
+export function snappyBegin(len: usize, outPtr: usize): usize {
   let rest = <u32>len
   while (rest >= 128) {
-    store<u8>(out, rest | 128)
-    out++
+    store<u8>(outPtr, rest | 128)
+    outPtr++
     rest >>>= 7
   }
-  store<u8>(out, rest)
-  out++
+  store<u8>(outPtr, rest)
+  return outPtr + 1
+}
+
+/**
+ * Compresses a part of the input behind the parts before it, without a look at those: copies never reach out of their part. Grows like
+ * snappyCompress, and by at most 3 bytes more a part. Returns the address after what it wrote.
+ */
+export function snappyPart(inPtr: usize, len: usize, outPtr: usize, tablePtr: usize): usize {
+  let out = outPtr
   for (let done: usize = 0; done < len; done += BLOCK_BYTES) {
     out = compressBlock(inPtr + done, min<usize>(len - done, BLOCK_BYTES), out, tablePtr)
   }
-  return out - outPtr
+  return out
 }
 
 /**

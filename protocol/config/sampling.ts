@@ -5,7 +5,7 @@ import { commaList, duration, rate } from './values.js'
 /** Bounds the work of one window: each rule is evaluated for every service once a second. */
 const RULES_MAX = 64
 /** Each service of the live part costs some kilobytes in two threads. */
-const SERVICES_MAX = 16_384
+const SERVICES_MAX = 8192
 const FIELDS_MAX = 16
 
 const LATENCY_FIELDS = {

@@ -1,6 +1,7 @@
 // The whole configuration file as one declaration: types, defaults, checks and the option table come from here.
 import { z } from 'zod'
 import { backend } from './backends.js'
+import { capture } from './capture.js'
 import { http, journal, node, records, runtime } from './node.js'
 import { report } from './report.js'
 import { sampling } from './sampling.js'
@@ -38,5 +39,6 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   report,
+  capture,
 })
 export type Config = z.output<typeof configSchema>

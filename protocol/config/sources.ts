@@ -70,6 +70,11 @@ export const kubernetesSource = z.strictObject({
     .string()
     .optional()
     .describe('Name of this node in the API; default `NODE_NAME`, else `node.id`'),
+  namespaces: z
+    .array(z.string())
+    .min(1, 'expected at least one namespace; leave it out to read all')
+    .optional()
+    .describe('Namespaces whose pods are read; left out: all'),
   exclude_namespaces: z.array(z.string()).default([]).describe('Namespaces whose pods are not read'),
   ...tailing,
 })

@@ -27,6 +27,7 @@ export function crossCheck(config: Config): Finding[] {
     ...placement(config),
     ...samplingFindings(config.sampling),
     ...costs(config),
+    ...captureStore(config),
   ]
 }
 
@@ -147,6 +148,23 @@ function journalBounds({ journal }: Config): Finding[] {
   const least = formatBytes(journal.segment_bytes * 2)
   const message = `journal.bytes_max: got ${formatBytes(journal.bytes_max)}, expected at least two segments (${least}); raise it or lower journal.segment_bytes`
   return [{ path: ['journal', 'bytes_max'], message }]
+}
+
+function captureStore({ capture, nats }: Config): Finding[] {
+  const { store } = capture
+  const finding = (key: string, problem: string): Finding => ({
+    path: ['capture', 'store', key],
+    message: `capture.store.${key}: ${problem}`,
+  })
+  if (store?.type === 'nats' && nats === undefined)
+    return [finding('type', 'nats needs the section nats; add it, or choose s3 or folder')]
+  if (store?.type !== 's3') return []
+  const { secret_access_key: text, secret_access_key_file: file } = store
+  if (text === undefined && file === undefined)
+    return [finding('access_key_id', 'there is no secret_access_key; add it or secret_access_key_file')]
+  if (text !== undefined && file !== undefined)
+    return [finding('secret_access_key_file', 'secret_access_key is set as well; keep one of them')]
+  return []
 }
 
 function placement(config: Config): Finding[] {

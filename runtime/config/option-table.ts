@@ -38,7 +38,8 @@ interface Section {
 function sections(name: string, schema: $ZodType): Section[] {
   const element = childSchema(schema, '<name>', undefined)
   const types = element === undefined ? undefined : variants(element)
-  if (types === undefined) return [{ title: `\`${name}\``, rows: rowsOf(schema, name) }]
+  if (types === undefined)
+    return [{ title: `\`${name}\``, rows: rowsOf(schema, name) }, ...choices(schema, name)]
   const tables = [...types].map(([type, variant]) => ({
     type,
     rows: rowsOf(variant, '').filter(({ path }) => path !== 'type'),
@@ -52,6 +53,18 @@ function sections(name: string, schema: $ZodType): Section[] {
     rows: rows.filter((row) => !isShared(row)),
   }))
   return shared.length === 0 ? own : [...own, { title: `\`${name}.<name>\` of every type`, rows: shared }]
+}
+
+/** An option that is one of several types has a section for each of them. */
+function choices(schema: $ZodType, name: string): Section[] {
+  const { def } = unwrap(schema).schema._zod
+  if (def.type !== 'object') return []
+  return Object.entries(def.shape).flatMap(([key, child]) =>
+    [...(variants(child) ?? [])].map(([type, variant]) => ({
+      title: `\`${name}.${key}\` with \`type: ${type}\``,
+      rows: rowsOf(variant, '').filter(({ path }) => path !== 'type'),
+    })),
+  )
 }
 
 function rowsOf(schema: $ZodType, prefix: string): Row[] {
@@ -95,6 +108,8 @@ function typeText({ schema, kind }: Option): string {
       return `map of ${plural(typeText(unwrap(def.valueType)))}`
     case 'object':
       return 'map'
+    case 'union':
+      return 'discriminator' in def ? 'map' : 'any'
     case 'number':
       return 'number'
     default:
@@ -103,6 +118,7 @@ function typeText({ schema, kind }: Option): string {
 }
 
 function plural(type: string): string {
+  if (type.startsWith('`')) return type
   return type === 'any'
     ? 'anything'
     : type.startsWith('list of')

@@ -57,3 +57,33 @@ test('what is wrong stands below the table', () => {
   assert.match(text, /NOT READY/)
   assert.match(text, /^! journal: disk full\n~ writer\.es: slow\n$/m)
 })
+
+test('services stand with their traffic, rate, figures and the rules in force, and a refused reload is told', () => {
+  const service = {
+    namespace: 'shop',
+    service: 'cart',
+    infoPerSecond: 10_000,
+    seenPerSecond: 12_000,
+    keptPerSecond: 340,
+    infoRate: 0.01,
+    window: { errorRate: 0.081, p99Ms: 301.2 },
+    rules: ['incident'],
+  }
+  const sampling = {
+    revision: 4,
+    reloads: 3,
+    refused: { atMs: 1, reason: 'sampling.rules[0].when: column 3: expected …\nand more' },
+    tracked: 1,
+    overflow: false,
+    services: [service, { ...service, service: 'new', infoRate: 1, window: {}, rules: [] }],
+    boosts: [{ match: { pod: 'cart-1' }, untilMs: 5 }],
+  }
+  const text = renderTop({ ...exampleStatus, sampling })
+  const row = /^shop\/cart .*$/m.exec(text)?.[0] ?? ''
+  assert.deepEqual(row.split(/ {2,}/), ['shop/cart', '12,000', '340', '0.010', '8.1 %', '301 ms', 'incident'])
+  assert.match(
+    text,
+    /^1 services {3}1 boosted\n! new sampling settings were refused: sampling\.rules\[0\]\.when: .*…$/m,
+  )
+  assert.doesNotMatch(renderTop(exampleStatus), /rules in force/)
+})

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { checkSampling } from '../../runtime/config/sampling-section.js'
 import { configText, parse, problemsOf } from './config-text.js'
 
 test('a variable with a default may stand inside a flow map', () => {
@@ -105,4 +106,15 @@ test('a variable in a comment or a key is none', () => {
 test('columns behind a variable are those of the file', () => {
   const { lines } = problemsOf(configText({ extra: 'node: { id: ${A_LONG_NAME:-x}, nope: 1 }\n' }))
   assert.match(lines[0] ?? '', /^5:32: node\.nope/)
+})
+
+test('DEBUG_SERVICES names the services to debug where the file does not; what the file says wins', () => {
+  const env = { DEBUG_SERVICES: 'cart, shop/pay' }
+  assert.deepEqual(parse(configText(), env).config.sampling.debug_services, ['cart', 'shop/pay'])
+  const tiers = configText({ extra: 'sampling: { tiers: { warn: 1 } }\n' })
+  assert.deepEqual(parse(tiers, env).config.sampling.debug_services, ['cart', 'shop/pay'])
+  const named = configText({ extra: 'sampling: { debug_services: [auth] }\n' })
+  assert.deepEqual(parse(named, env).config.sampling.debug_services, ['auth'])
+  assert.deepEqual(checkSampling({}, env).debug_services, ['cart', 'shop/pay'])
+  assert.deepEqual(parse(configText(), { DEBUG_SERVICES: ' ' }).config.sampling.debug_services, [])
 })

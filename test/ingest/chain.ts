@@ -29,6 +29,7 @@ export interface Chain {
   readonly toSources: Message[]
   /** The last that the traffic told of itself. */
   status(): MessageOf<'sampling_status'> | undefined
+  readonly toCapture: Message[]
   readonly live: ReturnType<typeof openLiveSettings>
   /** For a chain after a restart, or another thread. */
   readonly memory: LiveSettingsMemory
@@ -55,6 +56,7 @@ export interface ChainOptions {
   /** Of a chain before this one: its settings and decisions go on. */
   readonly live?: LiveSettingsMemory
   readonly canonicalBytesMax?: number
+  readonly panicAgeMaxMs?: number
 }
 
 const EVERYTHING = { tiers: { fatal: 1, error: 1, warn: 1, info: 1, debug: 1, trace: 1 } }
@@ -81,6 +83,7 @@ export function createChain(options: ChainOptions = {}): Chain {
   const frames: CollectedFrame[] = []
   const toSources: Message[] = []
   let status: MessageOf<'sampling_status'> | undefined
+  const toCapture: Message[] = []
   const actors = new Map<string, Actor>()
   const base: Omit<ActorContext, 'name'> = {
     node: { id: 'node-1', clusterId: 'test', dataDir: '' },
@@ -103,6 +106,7 @@ export function createChain(options: ChainOptions = {}): Chain {
   }
   function route(to: string, message: Message): void {
     if (to.startsWith('source.')) toSources.push(message)
+    else if (to === 'capture') toCapture.push(message)
     else if (to === 'journal') append(message)
     else if (message.type === 'sampling_status') status = message
     else {
@@ -122,7 +126,12 @@ export function createChain(options: ChainOptions = {}): Chain {
     queueMicrotask(() => route('sample', { type: 'committed', frames: 1, epoch: 1 }))
   }
   const canonicalBytesMax = options.canonicalBytesMax ?? 262_144
-  actors.set('parse', parse({ ...base, name: 'parse' }, { records, sources: 1, canonicalBytesMax }))
+  const { panicAgeMaxMs } = options
+  const panics = panicAgeMaxMs === undefined ? {} : { panicAgeMaxMs }
+  actors.set(
+    'parse',
+    parse({ ...base, name: 'parse' }, { records, sources: 1, canonicalBytesMax, ...panics }),
+  )
   actors.set('enrich', enrich({ ...base, name: 'enrich' }, { records }))
   actors.set('sample', sample({ ...base, name: 'sample' }, { records, sources: ['source.test'] }))
   actors.set('traffic', traffic({ ...base, name: 'traffic' }, { control: false }))
@@ -132,6 +141,7 @@ export function createChain(options: ChainOptions = {}): Chain {
     frames,
     toSources,
     status: () => status,
+    toCapture,
     live,
     memory,
     send: route,

@@ -135,7 +135,13 @@ export const namesAndRecords = fieldNames.chain((names) => {
 /** A member by one of the paths: literal, or inside an object at one of its dots. */
 function member(paths: readonly string[]): fc.Arbitrary<string> {
   return fc
-    .tuple(fc.constantFrom(...paths), fc.nat(3), scalar, object, fc.boolean())
+    .tuple(
+      fc.constantFrom(...paths),
+      fc.nat(3),
+      fc.oneof(scalar, fc.nat(999).map(String)),
+      object,
+      fc.boolean(),
+    )
     .map(([path, at, value, other, before]) => {
       const dot = path.split('.').slice(0, at).join('.').length
       if (at === 0 || dot === 0 || dot >= path.length - 1) return `${JSON.stringify(path)}:${value}`

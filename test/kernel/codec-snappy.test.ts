@@ -206,3 +206,30 @@ test('every malformed element is named by a hand-made block', () => {
   assert.deepEqual(decompress(Uint8Array.from(fourByteOffset), 5), Uint8Array.of(65, 65, 65, 65, 65))
   assert.deepEqual(decompress(Uint8Array.of(0), 0), new Uint8Array(0))
 })
+
+test('property: an input in parts becomes one block that others read', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat(70_000), { minLength: 1, maxLength: 5 }), fc.nat(3000), (sizes, seed) => {
+      const lines = logLines(3000).subarray(seed)
+      const parts: { ptr: number; bytes: number }[] = []
+      const pieces: Uint8Array[] = []
+      let at = inPtr
+      for (const size of sizes) {
+        const piece = lines.subarray(0, size)
+        if (at + piece.length + 100 > inPtr + INPUT_MAX) break
+        kernel.u8.set(piece, at)
+        parts.push({ ptr: at, bytes: piece.length })
+        pieces.push(piece)
+        // Apart from each other, with bytes between that belong to none.
+        at += piece.length + 37
+      }
+      const whole = Buffer.concat(pieces)
+      const length = snappy.compressParts(parts, outPtr)
+      assert.ok(length <= snappy.maxLen(whole.length))
+      const block = kernel.u8.slice(outPtr, outPtr + length)
+      assert.deepEqual(Buffer.from(byPeer(block)), whole)
+      assert.deepEqual(decompress(block, whole.length), new Uint8Array(whole))
+    }),
+    { numRuns: 60 },
+  )
+})

@@ -61,8 +61,8 @@ test('status and latency of records with such members are what the twin reads', 
       })
     },
   )
-  fc.assert(property, { numRuns: 300 })
-  assert.ok(found > 50, `only ${found} records had both: the generator misses its aim`)
+  fc.assert(property, { numRuns: 150 })
+  assert.ok(found > 10, `only ${found} records have both: the generator misses its aim`)
 })
 
 test('records of every other sort come out as without configured fields', () => {
@@ -73,7 +73,7 @@ test('records of every other sort come out as without configured fields', () => 
     contexts,
     (names, contents, from, context) => compare(names, contents, from, context),
   )
-  fc.assert(property, { numRuns: 300 })
+  fc.assert(property, { numRuns: 150 })
 })
 
 test('a latency differs from the number that JSON.parse reads by no more than its fifteenth digit', () => {
@@ -86,3 +86,52 @@ test('a latency differs from the number that JSON.parse reads by no more than it
   })
   fc.assert(property, { numRuns: 2000 })
 })
+
+test('braces, quotes and names inside of strings do not mislead the look into an object', () => {
+  const pieces = [
+    '"',
+    '\\',
+    '{',
+    '}',
+    '[',
+    ']',
+    '|',
+    ':',
+    ',',
+    's',
+    'status',
+    '"status":5',
+    '7',
+    ' ',
+    'x'.repeat(15),
+  ]
+  const tricky = fc.array(fc.constantFrom(...pieces), { maxLength: 6 }).map((parts) => parts.join(''))
+  const value = fc.oneof(tricky, fc.nat(999), fc.constant(null), fc.array(fc.nat(9), { maxLength: 2 }))
+  const key = fc.oneof(tricky, fc.constantFrom('s', 'ss', 'st', 'method', 'time'))
+  const http = fc.array(fc.tuple(key, value), { maxLength: 6 }).chain((members) =>
+    fc.tuple(fc.nat(members.length), fc.nat(999), fc.boolean()).map(([at, status, has]) => {
+      const all = has ? members.toSpliced(at, 0, ['status', status]) : members
+      return Object.fromEntries(all.map(([name, one]) => [name === '__proto__' ? 'p' : name, one]))
+    }),
+  )
+  const names: FieldNames = { status: ['http.status'], latency: [{ path: 'http.time', unit: 'ms' }] }
+  const onlyStatus: FieldNames = { ...names, latency: [] }
+  const property = fc.property(
+    http,
+    fc.nat(64),
+    fc.constantFrom(0, 1),
+    fc.boolean(),
+    (object, from, indent, both) => {
+      // Indented, then on one line again: white space around every token.
+      const text = JSON.stringify({ http: object }, undefined, indent).replaceAll('\n', ' ')
+      compare(both ? names : onlyStatus, [encoder.encode(text)], from)
+      const isStatus = typeof object['status'] === 'number'
+      assert.equal(scanner.fieldsOf(0).status, isStatus ? object['status'] : statusText(object['status']))
+    },
+  )
+  fc.assert(property, { numRuns: 600 })
+})
+
+function statusText(value: unknown): number | undefined {
+  return typeof value === 'string' && /^\d{1,3}$/.test(value) ? Number(value) : undefined
+}

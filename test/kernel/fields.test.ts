@@ -47,10 +47,10 @@ function latencies(...values: string[]): (number | undefined)[] {
 
 test('a status is a whole number of at most three digits, or a string of them; anything else is none', () => {
   assert.deepEqual(statuses('0', '7', '200', '999', '"200"', '"007"', '"0"'), [0, 7, 200, 999, 200, 7, 0])
-  const refused = [
-    ...['1000', '-1', '-0', '200.0', '2e2', '2E2', '12345', 'null', 'true', '[200]', '{"a":200}'],
-    ...['""', '"0200"', '"2x0"', '" 200"', '"-1"', '"200 "', '"20\\u0030"', '"5.0"'],
-  ]
+  const refused =
+    '1000 -1 -0 200.0 2e2 2E2 12345 null true [200] {"a":200} "" "0200" "2x0" "-1" "20\\u0030" "5.0"'.split(
+      ' ',
+    )
   assert.deepEqual(
     statuses(...refused),
     refused.map(() => undefined),
@@ -167,10 +167,11 @@ test('the fifth object of a record that might hold a field is not looked into', 
     wanted,
     '{"a":{},"b":{},"c":{},"d":{"s":1},"e":{"s":2}}',
     '{"a":{},"b":{},"c":{},"d":{},"e":{"s":2}}',
+    '{"c":{"s":3},"a":{"s":4}}',
   )
   assert.deepEqual(
     found.map(({ status }) => status),
-    [1, undefined],
+    [1, undefined, 3],
   )
 })
 
@@ -181,6 +182,19 @@ test('names that change between scan and judge leave no record half read', () =>
   scanner.judge(0, count, ptr, NOW_MS, () => 1)
   assert.deepEqual(scanner.fieldsOf(0), { status: undefined, latencyMs: undefined })
   assert.deepEqual(scanner.fieldsOf(1), { status: 1, latencyMs: 2000 })
+})
+
+test('a line that turns out to be no JSON after its fields has none', () => {
+  const found = read(
+    NAMES,
+    '{"status":500,"http":{"status":500},"duration":1',
+    '{"http":{"status":5x}}',
+    '{}',
+  )
+  assert.deepEqual(
+    found,
+    found.map(() => ({ status: undefined, latencyMs: undefined })),
+  )
 })
 
 test('no names: members by the earlier ones are nothing special any more', () => {

@@ -171,7 +171,10 @@ test('records of one stream with several rates are written each with its own rat
     seen.set(rate, (seen.get(rate) ?? 0) + 1)
     assert.ok(status !== 404 && status !== 405, line)
   })
-  assert.deepEqual([...seen.keys()].sort(), [0.125, 0.5, 0.75, 1])
+  assert.deepEqual(
+    [...seen.keys()].sort((a, b) => a - b),
+    [0.125, 0.5, 0.75, 1],
+  )
   // A table that changes counts from the next judge on; taken away, the stream's own rate is back.
   scanner.setStatusRates(7, [])
   scan(scanner, ['{"status":404}'])

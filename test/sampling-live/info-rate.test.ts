@@ -104,3 +104,22 @@ test('a restart of the threads goes on with the rates that were', () => {
     `kept a second after the restart: ${rates.join()}`,
   )
 })
+
+test('debug records of a named service are kept, of one namespace only where it is named', () => {
+  const names = (debug_services: readonly string[]) => {
+    const stage = createStage({ sampling: { debug_services } })
+    stage.feed(2, (n) => ({ level: 'debug', service: n === 0 ? 'cart' : 'pay' }))
+    return stage.second().map((each) => each.service_name)
+  }
+  assert.deepEqual(names(['cart']), ['cart'])
+  assert.deepEqual(names(['shop/pay', 'other/cart']), ['pay'])
+})
+
+test('a sampler that stood still for an hour costs one step, not thousands', () => {
+  const stage = createStage({ sampling: LIVE })
+  stage.seconds(12, 500)
+  stage.feed(1000)
+  stage.chain.advance(3_600_000)
+  stage.second()
+  assert.deepEqual(counts(stage.seconds(1, 50)), [50])
+})

@@ -13,7 +13,7 @@ export interface ContainerLog extends FoundLog {
 
 export interface FindOptions {
   readonly root: string
-  readonly excludeNamespaces: ReadonlySet<string>
+  readonly wantsNamespace: (namespace: string) => boolean
   readonly folders: Folders
   readonly conditions: Conditions
 }
@@ -23,7 +23,7 @@ const TRIES_MAX = 10
 
 /** All container logs, each with its rotated files in the order of their rotation. */
 export function findContainerLogs(options: FindOptions): ContainerLog[] {
-  const { root, folders, conditions, excludeNamespaces } = options
+  const { root, folders, conditions, wantsNamespace } = options
   const logs: ContainerLog[] = []
   folders.begin()
   for (const { name } of folders.list(root)) {
@@ -33,7 +33,7 @@ export function findContainerLogs(options: FindOptions): ContainerLog[] {
       if (!name.startsWith('.')) conditions.report(join(root, name), 'malformed_path')
       continue
     }
-    if (excludeNamespaces.has(pod.namespace)) continue
+    if (!wantsNamespace(pod.namespace)) continue
     for (const container of folders.list(join(root, name))) {
       const folder = join(root, name, container.name)
       if (isContainerName(container.name)) logs.push(...snapshotOf(folder, pod, container.name, folders))

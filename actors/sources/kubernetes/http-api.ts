@@ -1,10 +1,11 @@
-// The Kubernetes API over HTTP: list and watch of a node's pods, metadata only.
+// The Kubernetes API over HTTP: list and watch of a node's pods; metadata only, unless their containers matter.
 import { request as requestPlain, type IncomingMessage } from 'node:http'
 import { request as requestTls } from 'node:https'
 import type { KubeAccess } from './access.js'
+import { eventTextsOf } from './pod-facts.js'
 import { podMetaOf, resourceVersionOf, type PodEvent, type PodMeta, type PodsApi } from './pods-api.js'
 
-// Only the metadata of pods is asked for (kubernetes.io/docs/reference/using-api/api-concepts, "Metadata-only fetches").
+// Where labels are all that is wanted, only the metadata of pods is asked for (kubernetes.io/docs/reference/using-api/api-concepts, "Metadata-only fetches").
 const ACCEPT_LIST = 'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json'
 const ACCEPT_WATCH = 'application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io,application/json'
 const PAGE = 500
@@ -15,15 +16,19 @@ const WATCH_SECONDS = 300
 /** The server ends a watch by itself; one that stays silent longer is dead. */
 const WATCH_SILENCE_MS = (WATCH_SECONDS + 30) * 1000
 const EVENT_BYTES_MAX = 4 * 1024 * 1024
+const EVENTS_MAX = 100
 
-export function httpPodsApi(access: KubeAccess): PodsApi {
+/** `whole`: pods with their specification and status, not their metadata alone. */
+export function httpPodsApi(access: KubeAccess, { whole = false } = {}): PodsApi {
   async function get(
     query: Record<string, string>,
-    accept: string,
+    metadataOnly: string,
     timeoutMs: number,
     signal: AbortSignal,
+    path = 'pods',
   ): Promise<IncomingMessage> {
-    const url = new URL(`${access.server.pathname.replace(/\/$/, '')}/api/v1/pods`, access.server)
+    const accept = whole ? 'application/json' : metadataOnly
+    const url = new URL(`${access.server.pathname.replace(/\/$/, '')}/api/v1/${path}`, access.server)
     url.search = new URLSearchParams(query).toString()
     const options = await access.requestOptions()
     const request = url.protocol === 'http:' ? requestPlain : requestTls
@@ -92,6 +97,15 @@ export function httpPodsApi(access: KubeAccess): PodsApi {
         if (event !== undefined) onEvent(event)
       }
       return 'ended'
+    },
+    async events(namespace, podUid, signal) {
+      const query = { fieldSelector: `involvedObject.uid=${podUid}`, limit: String(EVENTS_MAX) }
+      const path = `namespaces/${encodeURIComponent(namespace)}/events`
+      const response = await get(query, 'application/json', LIST_TIMEOUT_MS, signal, path)
+      const body = await bodyOf(response, EVENT_BYTES_MAX)
+      if (response.statusCode !== 200)
+        throw new Error(`list of events answered ${response.statusCode}: ${body.slice(0, 200)}`)
+      return eventTextsOf(JSON.parse(body))
     },
   }
 }

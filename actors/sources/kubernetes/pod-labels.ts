@@ -12,6 +12,8 @@ export interface PodLabelsOptions {
   open(): Promise<PodsApi | undefined>
   /** Labels of these pods have come or changed. */
   onChange(uids: ReadonlySet<string>): void
+  /** Pods as they are now; `all`: there are no others. */
+  onPods?(pods: readonly PodMeta[], all: boolean): void
 }
 
 export interface PodLabels {
@@ -51,13 +53,16 @@ export function createPodLabels(options: PodLabelsOptions): PodLabels {
     const uids = new Set(listed.map(({ uid }) => uid))
     for (const uid of pods.keys()) if (!uids.has(uid)) pods.delete(uid)
     onChange(new Set(listed.filter(put).map(({ uid }) => uid)))
+    options.onPods?.(listed, true)
     return resourceVersion
   }
 
   function apply(event: PodEvent): void {
     if (event.pod === undefined) return
     // A deleted pod's last lines are still being read: its labels go when the next list does not hold it.
-    if (event.type === 'put' && put(event.pod)) onChange(new Set([event.pod.uid]))
+    if (event.type !== 'put') return
+    if (put(event.pod)) onChange(new Set([event.pod.uid]))
+    options.onPods?.([event.pod], false)
   }
 
   /** Watches until the server says that the version is too old, or something breaks. */

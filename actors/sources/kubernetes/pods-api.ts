@@ -1,8 +1,12 @@
 // The pods of one node as the Kubernetes API tells them: a list, then a watch; only what the pipeline needs of a pod.
+import type { PodEventText, PodFacts } from '../../../protocol/pod.js'
+import { podFactsOf } from './pod-facts.js'
 
 export interface PodMeta {
   readonly uid: string
   readonly labels: Readonly<Record<string, string>>
+  /** Only where whole pods are asked for. */
+  readonly facts?: PodFacts
 }
 
 export interface PodEvent {
@@ -25,6 +29,8 @@ export interface PodsApi {
     onEvent: (event: PodEvent) => void,
     signal: AbortSignal,
   ): Promise<'ended' | 'gone'>
+  /** What the cluster has noted of one pod, oldest first, at most the newest 100. */
+  events?(namespace: string, podUid: string, signal: AbortSignal): Promise<readonly PodEventText[]>
 }
 
 interface RawObject {
@@ -45,7 +51,8 @@ export function podMetaOf(value: unknown): PodMeta | undefined {
   const uid = metadata?.annotations?.[CONFIG_HASH] ?? metadata?.uid
   if (typeof uid !== 'string') return undefined
   const labels = Object.entries(metadata?.labels ?? {}).filter(([, text]) => typeof text === 'string')
-  return { uid, labels: Object.fromEntries(labels) }
+  const facts = podFactsOf(uid, value)
+  return { uid, labels: Object.fromEntries(labels), ...(facts === undefined ? {} : { facts }) }
 }
 
 export function resourceVersionOf(value: unknown): string {

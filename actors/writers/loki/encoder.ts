@@ -13,7 +13,7 @@ import {
   type Refused,
 } from '../writer.js'
 import { addChunk, type Chunk, createLanes, type Lane, laneBytes, nextPush } from './lanes.js'
-import { assemble } from './push.js'
+import { layOut } from './push.js'
 import { type Segment, segmentsOf } from './segments.js'
 import type { Streams } from './streams.js'
 
@@ -107,8 +107,9 @@ export function createLokiEncoder(
   }
 
   function offer(lane: Lane, groups: readonly (readonly Chunk[])[], bodyPtr: number): void {
-    const rawBytes = assemble(kernel, groups, scratch) - scratch
-    const bytes = snappy.compressAt(scratch, rawBytes, bodyPtr)
+    const pieces = layOut(kernel, groups, scratch)
+    const rawBytes = pieces.reduce((sum, piece) => sum + piece.bytes, 0)
+    const bytes = snappy.compressParts(pieces, bodyPtr)
     const parts: { seq: number; records: number }[] = []
     const frames = new Map<string, number>()
     const unsure = new Set<string>()

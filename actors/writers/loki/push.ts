@@ -1,5 +1,6 @@
 // PushRequest bodies: put together from a lane's chunks, and taken apart again into entries when a push has to be divided.
 import type { Kernel } from '../../../kernel/kernel.js'
+import type { KernelPart } from '../../../kernel/snappy.js'
 import type { Chunk } from './lanes.js'
 
 /** One entry of a push that was taken apart. */
@@ -39,32 +40,60 @@ function writeVarint(into: Uint8Array, at: number, value: number): number {
   return at
 }
 
-/** Writes the streams side by side at `out` and returns the end. Each group is one label set's chunks in kernel memory. */
-export function assemble(
+/** Runs of entries below this are copied together: a part of its own compresses worse. */
+const RUN_BYTES_MIN = 32 * 1024
+
+/**
+ * Lays out a PushRequest of streams side by side, as parts in kernel memory: heads and short runs of entries at `scratch`, long runs where
+ * they lie. Each group is one label set's chunks.
+ */
+export function layOut(
   kernel: Pick<Kernel, 'u8'>,
   groups: readonly (readonly Chunk[])[],
-  out: number,
-): number {
+  scratch: number,
+): KernelPart[] {
   const { u8 } = kernel
-  let at = out
+  const parts: KernelPart[] = []
+  let from = scratch
+  let at = scratch
+  function closePart(): void {
+    if (at > from) parts.push({ ptr: from, bytes: at - from })
+    from = at
+  }
   for (const group of groups) {
     const [first] = group
     if (first === undefined) continue
     const { labels } = first.track
     const entryBytes = group.reduce((sum, chunk) => sum + chunk.bytes, 0)
-    const streamBytes = 1 + varintBytes(labels.length) + labels.length + entryBytes
     u8[at++] = STREAM
-    at = writeVarint(u8, at, streamBytes)
+    at = writeVarint(u8, at, 1 + varintBytes(labels.length) + labels.length + entryBytes)
     u8[at++] = LABELS
     at = writeVarint(u8, at, labels.length)
     u8.set(labels, at)
     at += labels.length
-    for (const { ptr, bytes } of group) {
-      u8.copyWithin(at, ptr, ptr + bytes)
-      at += bytes
+    for (const run of runsOf(group)) {
+      if (run.bytes < RUN_BYTES_MIN) {
+        u8.copyWithin(at, run.ptr, run.ptr + run.bytes)
+        at += run.bytes
+      } else {
+        closePart()
+        parts.push(run)
+      }
     }
   }
-  return at
+  closePart()
+  return parts
+}
+
+/** Chunks that follow each other in memory as well become one run. */
+function runsOf(group: readonly Chunk[]): KernelPart[] {
+  const runs: { ptr: number; bytes: number }[] = []
+  for (const { ptr, bytes } of group) {
+    const last = runs.at(-1)
+    if (last !== undefined && last.ptr + last.bytes === ptr) last.bytes += bytes
+    else runs.push({ ptr, bytes })
+  }
+  return runs
 }
 
 /** The same for entries that were taken apart; entries of one label set must lie together. */
