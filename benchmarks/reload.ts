@@ -5,8 +5,10 @@ import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { Worker } from 'node:worker_threads'
 import { type RunningNode, startNode } from '../cli/node.js'
 import { loadConfig, type LoadedConfig } from '../runtime/config/load.js'
+import { createTextMemory, openLiveText } from '../runtime/live-text.js'
 import { createLogger } from '../runtime/log.js'
 import { createCorpus } from './generate/corpus.js'
 
@@ -31,13 +33,18 @@ interface Result {
   readonly p50Ms: number
   readonly p99Ms: number
   readonly maxMs: number
+  /** The same wake-up and answer of a thread that does nothing else, each time beside a reload. */
+  readonly echo: { readonly p50Ms: number; readonly p99Ms: number; readonly maxMs: number }
 }
 
+const echoMemory = createTextMemory(16, '')
+const echo = new Worker(new URL('./echo.js', import.meta.url), { workerData: echoMemory })
 const folder = mkdtempSync(join(tmpdir(), 'millrace-reload-'))
 try {
   await main()
 } finally {
   rmSync(folder, { recursive: true, force: true })
+  await echo.terminate()
 }
 
 async function main(): Promise<void> {
@@ -45,9 +52,9 @@ async function main(): Promise<void> {
   try {
     const urls = await sinkUrls(sinks)
     const results = [...(await idle(urls)), await loaded(urls)]
-    for (const { name, reloads, p50Ms, p99Ms, maxMs } of results) {
-      const figures = `p50 ${p50Ms.toFixed(2)} ms, p99 ${p99Ms.toFixed(2)} ms, max ${maxMs.toFixed(2)} ms`
-      process.stdout.write(`${name}: ${reloads} reloads, ${figures}\n`)
+    for (const { name, reloads, echo, ...reload } of results) {
+      process.stdout.write(`${name}: ${reloads} reloads, ${figures(reload)}\n`)
+      process.stdout.write(`  beside it a thread that only answers: ${figures(echo)}\n`)
     }
     const machine = { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, node: process.version }
     const result = { bench: 'reload', boundMs: 20, machine, results }
@@ -119,14 +126,31 @@ async function measure(
   goOn: () => boolean = () => true,
 ): Promise<Result> {
   const waits: number[] = []
+  const echoes: number[] = []
   for (let n = 0; n < reloads && goOn(); n++) {
+    echoes.push(await askEcho())
     waits.push(await reload(node, n))
     await new Promise((resolve) => setTimeout(resolve, GAP_MS))
   }
+  return { name, reloads: waits.length, ...quantiles(waits), echo: quantiles(echoes) }
+}
+
+function quantiles(waits: readonly number[]): Result['echo'] {
   const sorted = waits.toSorted((a, b) => a - b)
   const at = (q: number): number =>
     sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN
-  return { name, reloads: sorted.length, p50Ms: at(0.5), p99Ms: at(0.99), maxMs: at(1) }
+  return { p50Ms: at(0.5), p99Ms: at(0.99), maxMs: at(1) }
+}
+
+function figures({ p50Ms, p99Ms, maxMs }: Result['echo']): string {
+  return `p50 ${p50Ms.toFixed(2)} ms, p99 ${p99Ms.toFixed(2)} ms, max ${maxMs.toFixed(2)} ms`
+}
+
+async function askEcho(): Promise<number> {
+  const startedMs = performance.now()
+  const live = openLiveText(echoMemory)
+  await live.whenApplied(live.publish('x'), 5000)
+  return performance.now() - startedMs
 }
 
 interface Urls {

@@ -1,4 +1,8 @@
 // What actors say to each other of the traffic: counts per service, boosts, and what is known of a service now.
+import type { WindowMetrics } from './sampling/rule-evaluate.js'
+
+/** What rules see of a service; a figure is absent while too few records were seen. */
+export type WindowFigures = WindowMetrics
 
 /** A service is a namespace and a service name. */
 export interface ServiceName {
@@ -35,15 +39,6 @@ export interface BoostMatch {
 export interface Boost {
   readonly match: BoostMatch
   readonly untilMs: number
-}
-
-/** A service's figures over its sliding window; one is absent while too few records were seen. */
-export interface WindowFigures {
-  /** Errors by records, 0 to 1. */
-  readonly errorRate?: number
-  readonly p50Ms?: number
-  readonly p90Ms?: number
-  readonly p99Ms?: number
 }
 
 /** A service as `ctl status` and `top` show it. */

@@ -90,14 +90,21 @@ function watch(words: Int32Array, word: number, from: number, run: () => void): 
 }
 
 async function reached(words: Int32Array, wanted: number, timeoutMs: number): Promise<boolean> {
-  const deadline = performance.now() + timeoutMs
-  for (;;) {
-    const seen = Atomics.load(words, WORD.APPLIED)
-    // Versions wrap: the difference tells which is later.
-    if (((seen - wanted) | 0) >= 0) return true
-    const left = deadline - performance.now()
-    if (left <= 0) return false
-    const wait = Atomics.waitAsync(words, WORD.APPLIED, seen, left)
-    if (wait.async) await wait.value
+  let stopTimer = (): void => undefined
+  // A timer, since a wait for a word does not keep the process alive.
+  const late = new Promise<'late'>((resolve) => {
+    const timer = setTimeout(() => resolve('late'), timeoutMs)
+    stopTimer = () => clearTimeout(timer)
+  })
+  try {
+    for (;;) {
+      const seen = Atomics.load(words, WORD.APPLIED)
+      // Versions wrap: the difference tells which is later.
+      if (((seen - wanted) | 0) >= 0) return true
+      const wait = Atomics.waitAsync(words, WORD.APPLIED, seen)
+      if (wait.async && (await Promise.race([wait.value, late])) === 'late') return false
+    }
+  } finally {
+    stopTimer()
   }
 }

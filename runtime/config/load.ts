@@ -11,7 +11,7 @@ import { maskConflict } from './mask.js'
 import { optionsWithoutEffect } from './no-effect.js'
 import { resolvePaths, setAt } from './paths.js'
 import { problemsError, type Problem } from './problems.js'
-import { withDebugServices } from './sampling-section.js'
+import { ruleNotes, withDebugServices } from './sampling-section.js'
 import { isMissing, substitute, type Environment, type Substitution } from './substitute.js'
 import { parseYaml, type YamlText } from './yaml-text.js'
 
@@ -54,7 +54,7 @@ export function parseConfig(text: string, file: string, env: Environment = proce
     return { code: 'config.conflict', ...yaml.placeOf(finding.path), message: finding.message }
   })
   if (found.length > 0) throw problemsError(file, found)
-  const warnings = optionsWithoutEffect(raw)
+  const warnings = [...optionsWithoutEffect(raw), ...ruleNotes(config.sampling)]
     .map((warning) => ({ ...yaml.placeOf(warning.path), message: warning.message }))
     .toSorted((a, b) => a.line - b.line || a.column - b.column)
     .map(({ line, column, message }) => `${file}:${line}:${column}: ${message}`)

@@ -39,6 +39,14 @@ export function samplingFindings({ rules, fields }: SamplingOptions): Finding[] 
   return [...found, { path: ['sampling', 'fields'], message: `sampling.fields: ${message}` }]
 }
 
+/** What of the rules is legal and yet does nothing. */
+export function ruleNotes({ rules }: SamplingOptions): Finding[] {
+  return compileRules(rules).notes.map((note) => ({
+    path: ['sampling', 'rules'],
+    message: `sampling.rules: ${note}`,
+  }))
+}
+
 function refusal(check: () => unknown): string | undefined {
   try {
     check()

@@ -124,3 +124,11 @@ test('more field names than the kernel has room for are refused', () => {
   )
   assert.match(refused, /sampling\.fields: /)
 })
+
+test('a `for` that does nothing is said', () => {
+  const extra = 'sampling: { rules: [{ name: broken, when: status_code >= 500, for: 1m }] }\n'
+  assert.match(
+    parse(configText({ extra })).warnings.join(),
+    /:5:13: sampling\.rules: broken: for has no effect/,
+  )
+})

@@ -45,6 +45,38 @@ test('settings that another thread replaces are read whole', async () => {
   await worker.terminate()
 })
 
+test('a thread that dies while it publishes leaves the last whole text, and readers never wait for it', async () => {
+  const memory = createLiveMemory('0')
+  const live = openLiveSettings(memory)
+  const module = new URL('../../runtime/live-settings.js', import.meta.url).href
+  const source = `
+    const { workerData, parentPort } = require('node:worker_threads')
+    import(workerData.module).then(({ openLiveSettings }) => {
+      const live = openLiveSettings(workerData.memory)
+      for (let n = 1; ; n++) live.publish(String(n % 10).repeat(200_000))
+    })`
+  for (let death = 0; death < 5; death++) {
+    const before = live.version()
+    const worker = new Worker(source, { eval: true, workerData: { module, memory } })
+    while (live.version() - before < 3 + death) await new Promise((resolve) => setImmediate(resolve))
+    await worker.terminate()
+    const text = live.read()
+    assert.equal(text, (text[0] ?? '').repeat(200_000))
+  }
+  live.publish('after')
+  assert.equal(live.read(), 'after')
+})
+
+test('a publisher learns when the reading side has its version, and a reader that idles is woken', async () => {
+  const memory = createLiveMemory('0')
+  const [publisher, reader] = [openLiveSettings(memory), openLiveSettings(memory)]
+  const end = reader.onChange(() => reader.applied(reader.version()))
+  for (let n = 0; n < 100; n++)
+    assert.equal(await publisher.whenApplied(publisher.publish(String(n)), 5000), true)
+  end()
+  assert.equal(await publisher.whenApplied(publisher.publish('nobody reads'), 20), false)
+})
+
 test('a message with a large body crosses threads whole, and a slab stays usable for its source', () => {
   const bytes = new Uint8Array(5000).fill(7)
   const slab: Message = { type: 'slab', origin: 1, bytes, offset: 0, endOffset: 5000 }
