@@ -34,7 +34,7 @@ const ARCHIVE = 'archive'
 /** `<YYYY>/<MM>/<DD>/<HH>.<node>.<n>.ndjson.gz`: all of its records are of that hour. */
 const ARCHIVE_FILE = /(?:^|\/)(\d{4})\/(\d\d)\/(\d\d)\/(\d\d)\.[^/]+\.\d+\.ndjson(?:\.gz)?$/
 const SNIFFED_LINES = 200
-/** Times of a file's head further apart than this from their middle are wild ones. */
+/** Times of a file's head this far from each other do not confirm each other. */
 const HEAD_SPREAD_MS = 3_600_000
 
 /** `configs`: whose archive backends `archive` means, the first that has some. Throws `usage.from`. */
@@ -134,8 +134,9 @@ function archivedHour(file: string): number | undefined {
   return year === undefined ? undefined : Date.parse(`${year}-${month}-${day}T${hour}:00:00Z`)
 }
 
+/** The first time that the next line confirms: one alone may be wild. */
 function beginning(times: readonly number[]): number | undefined {
-  const middle = times.toSorted((a, b) => a - b)[times.length >> 1]
-  if (middle === undefined) return undefined
-  return Math.min(...times.filter((ms) => Math.abs(ms - middle) <= HEAD_SPREAD_MS))
+  const near = (a: number, b: number | undefined) => b !== undefined && Math.abs(a - b) <= HEAD_SPREAD_MS
+  const first = times.find((ms, n) => near(ms, times[n + 1])) ?? times[0]
+  return first === undefined ? undefined : Math.min(...times.filter((ms) => near(ms, first)))
 }
