@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import type { RecordsOptions } from '../../protocol/config/node.js'
 import type { KubernetesSourceOptions } from '../../protocol/config/sources.js'
 import type { Actor, ActorContext } from '../../runtime/actor.js'
-import { describeContainer } from './kubernetes/describe.js'
+import { describeContainer, namespaceFilter } from './kubernetes/describe.js'
 import { containerLogOf, findContainerLogs, type ContainerLog } from './kubernetes/find.js'
 import { createPodLabels, type PodLabels } from './kubernetes/pod-labels.js'
 import { createPodReport } from './kubernetes/pod-report.js'
@@ -30,10 +30,7 @@ export function kubernetesSource(context: ActorContext, source: KubernetesSource
   const nodeName = options.node_name ?? process.env['NODE_NAME'] ?? context.node.id
   const conditions = createConditions(context, name)
   const folders = createFolders(conditions, context.clock.now)
-  const excluded = new Set(options.exclude_namespaces)
-  const chosen = options.namespaces === undefined ? undefined : new Set(options.namespaces)
-  const wantsNamespace = (namespace: string) =>
-    !excluded.has(namespace) && (chosen === undefined || chosen.has(namespace))
+  const wantsNamespace = namespaceFilter(options)
   const report = source.reportsPods === true ? createPodReport(context) : undefined
   const labels: PodLabels = createPodLabels({
     context,

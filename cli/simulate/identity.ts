@@ -8,6 +8,7 @@ import {
   parsePodFolder,
   type PodFolder,
 } from '../../actors/sources/kubernetes/pod-path.js'
+import { namespaceFilter } from '../../actors/sources/kubernetes/describe.js'
 import type { OriginFields } from '../../actors/sources/tail/found.js'
 import type { Config } from '../../protocol/config/schema.js'
 import type { KubernetesSourceOptions, SourceOptions } from '../../protocol/config/sources.js'
@@ -16,7 +17,7 @@ import { containerOrigin, type PlainSource, plainOrigin } from '../offline/origi
 import type { InputFile } from './input.js'
 
 export interface FileIdentity {
-  /** Undefined: the configuration does not read it (`exclude_namespaces`). */
+  /** Undefined: the configuration does not read it (`namespaces`, `exclude_namespaces`). */
   readonly origin: OriginFields | undefined
   /** The source that lends its description, where the path does not name it. */
   readonly assumed?: string
@@ -55,7 +56,7 @@ export async function createIdentify(config: Config, wanted: string | undefined)
     const container = containerOf(file.path)
     if (container !== undefined) {
       const { pod, containerName, restart } = container
-      const reader = kubernetes.find((each) => !each.exclude_namespaces.includes(pod.namespace))
+      const reader = kubernetes.find((each) => namespaceFilter(each)(pod.namespace))
       const excluded = reader === undefined && kubernetes.length > 0
       const origin = excluded ? undefined : containerOrigin(config, { pod, containerName }, reader)
       return { origin, joinKey: `${pod.podUid}/${containerName}/${restart}` }

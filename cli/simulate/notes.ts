@@ -71,7 +71,7 @@ export function notesOf(noted: Noted): string[] {
   const assumed = new Set(identities.flatMap(([, { assumed: name }]) => (name === undefined ? [] : [name])))
   for (const name of assumed) notes.push(`files that no source names are read as those of source ${name}`)
   const unread = identities.filter(([, { origin }]) => origin === undefined).map(([{ path }]) => path)
-  say(unread.length > 0, `not read, their namespace is excluded: ${files(unread)}`)
+  say(unread.length > 0, `not read, the source leaves their namespace out: ${files(unread)}`)
   say(
     input.files.length > OPEN_FILES_MAX,
     `of files that overlap in time ${OPEN_FILES_MAX} are read at once; those that begin later wait`,

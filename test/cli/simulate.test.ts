@@ -180,7 +180,7 @@ test('lines that are not the runtime’s, a torn gzip file and an excluded names
   const notes = result.notes.join('\n')
   assert.match(notes, /0\.log\.20261123-100030\.gz is cut off; what came before was read/)
   assert.match(notes, /not as a container runtime writes them.*: 1/)
-  assert.match(notes, /not read, their namespace is excluded: .*dns-0/)
+  assert.match(notes, /not read, the source leaves their namespace out: .*dns-0/)
   const rows = rowsOf(result)
   assert.deepEqual(rows['web INFO'], [2, 2])
   assert.ok((rows['cart INFO']?.[0] ?? 0) > 500 && rows['dns INFO'] === undefined)

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { compareTest } from '../../cli/test/compare.js'
 import { readTests } from '../../cli/test/file.js'
 import { judgeTest, type TestOutcome } from '../../cli/test/verdicts.js'
@@ -223,6 +224,18 @@ test('a bad file of tests is told with line, column and the nearest key', () => 
     code: 'config.test',
     message: /:2:7: there is no source "nope"; the configuration has pods, app/,
   })
+})
+
+test('the example passes its own tests', async () => {
+  const { run, remove } = makeWorkspace()
+  try {
+    const at = (name: string) => fileURLToPath(new URL(`../../../examples/sampling/${name}`, import.meta.url))
+    const { code, stdout, stderr } = await run(['test', '-c', at('millrace.yaml'), at('tests.yaml')])
+    assert.equal(code, 0, stdout + stderr)
+    assert.match(stdout, /^5 passed, 0 failed$/m)
+  } finally {
+    remove()
+  }
 })
 
 test('the command exits 0, 1 or 2, and says which test failed where', async () => {

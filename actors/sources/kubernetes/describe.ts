@@ -13,6 +13,16 @@ export interface ContainerFacts {
   readonly labels?: Readonly<Record<string, string>> | undefined
 }
 
+/** Whether a source with these options reads the pods of a namespace. */
+export function namespaceFilter({
+  namespaces,
+  exclude_namespaces,
+}: Pick<KubernetesSourceOptions, 'namespaces' | 'exclude_namespaces'>): (namespace: string) => boolean {
+  const excluded = new Set(exclude_namespaces)
+  const chosen = namespaces === undefined ? undefined : new Set(namespaces)
+  return (namespace) => !excluded.has(namespace) && (chosen === undefined || chosen.has(namespace))
+}
+
 export function describeContainer(
   { pod, containerName, nodeName, labels }: ContainerFacts,
   options: Pick<KubernetesSourceOptions, 'labels_allow' | 'multiline'>,
