@@ -30,6 +30,7 @@ export function planNode(config: Config, once: boolean, cores: number = cpus().l
     'traffic',
     ...backends.map(([name]) => `writer.${name}`),
     ...(captures === undefined ? [] : ['capture']),
+    ...(config.nats === undefined ? [] : ['control']),
   ]
   const groups = placeActors(names, config.runtime.placement, cores)
   const groupOf = (actor: string) => groups.findIndex((group) => group.actors.includes(actor))
@@ -77,6 +78,15 @@ export function planNode(config: Config, once: boolean, cores: number = cpus().l
     ...(captures === undefined
       ? []
       : [{ name: 'capture', kind: 'capture', options: { ...captures, boosts: names.includes('traffic') } }]),
+    ...(config.nats === undefined
+      ? []
+      : [
+          {
+            name: 'control',
+            kind: 'control',
+            options: { nats: config.nats, hasTraffic: names.includes('traffic') },
+          },
+        ]),
   ]
   return { actors, groups }
 }

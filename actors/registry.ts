@@ -51,5 +51,6 @@ export const registry: Registry = {
   journal: async () => (await import('./journal.js')).journal,
   traffic: async () => (await import('./traffic/traffic.js')).traffic,
   capture: async () => (await import('./capture/capture.js')).capture,
+  control: async () => (await import('./control/control.js')).controlActor,
   writer: async () => (await import('./writers/actor.js')).writerActor,
 }

@@ -72,6 +72,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./capture.js')).captureCommand(),
   },
   {
+    name: 'ctl',
+    summary: 'tell running nodes what to do, and keep the settings of the cluster',
+    load: async () => (await import('./ctl.js')).ctlCommand(),
+  },
+  {
     name: 'wal',
     summary: 'inspect and check the journal of a node',
     load: async () => (await import('./wal.js')).walCommand(),

@@ -19,6 +19,8 @@ export interface StatusSource {
   readonly merge: MetricsMerge
   groups(): Record<string, GroupStatus>
   sampling(): NodeSampling
+  /** What an operator has impaired. */
+  impaired(): readonly string[]
 }
 
 export interface StatusReader {
@@ -28,7 +30,14 @@ export interface StatusReader {
   read(): NodeStatus
 }
 
-export function createStatus({ config, plan, merge, groups, sampling }: StatusSource): StatusReader {
+export function createStatus({
+  config,
+  plan,
+  merge,
+  groups,
+  sampling,
+  impaired: byOperator,
+}: StatusSource): StatusReader {
   const startedMs = performance.now()
   const version = readVersion()
   const said = new Map<string, StatusMessage>()
@@ -68,7 +77,7 @@ export function createStatus({ config, plan, merge, groups, sampling }: StatusSo
       uptimeMs: Math.round(performance.now() - startedMs),
       ready: reasons.length === 0,
       reasons,
-      degraded: impaired.map(({ actor, reason }) => `${actor}: ${reason}`),
+      degraded: [...byOperator(), ...impaired.map(({ actor, reason }) => `${actor}: ${reason}`)],
       actors: actors(),
       groups: Object.fromEntries(
         Object.entries(groupStates).map(([name, { up, restarts }]) => [name, { up, restarts }]),

@@ -9,12 +9,15 @@ import type { NodeStatus } from '../protocol/status.js'
 import { systemClock } from '../runtime/clock.js'
 import { startHttp } from '../runtime/http/server.js'
 import { setEngine } from '../runtime/engine.js'
+import type { TapSource } from '../runtime/http/tap.js'
 import { createLiveMemory, openLiveSettings } from '../runtime/live-settings.js'
 import { createMetrics } from '../runtime/metrics.js'
 import { createMetricsMerge } from '../runtime/metrics-merge.js'
 import { createArena } from '../runtime/slots.js'
 import { createSupervisor } from '../runtime/supervisor.js'
-import { createLiveSampling, type LiveSampling } from './live-sampling.js'
+import { type AppliedSampling, createLiveSampling, type LiveSampling } from './live-sampling.js'
+import { createNodeControl } from './node-control.js'
+import { createNodeSettings } from './node-settings.js'
 import { createStatus } from './node-status.js'
 
 export interface NodeOptions {
@@ -23,6 +26,8 @@ export interface NodeOptions {
   readonly log: Logger
   /** Ends the wait for a start that takes long, such as the recovery of a large journal. */
   readonly stopAsked?: Promise<void>
+  /** Reads the configuration file again, for `ctl reload`; throws why not. */
+  readonly reload?: () => unknown
 }
 
 interface Tap {
@@ -38,6 +43,9 @@ export interface RunningNode {
   /** Resolves when all input has ended (`run --once`, standard input) and is delivered; rejects when the node gave up. */
   readonly finished: Promise<void>
   readonly sampling: Omit<LiveSampling, 'told' | 'restarted'>
+  /** A new section of the file; undefined: the cluster's stays in effect, and this one waits behind it. Throws as `sampling.reload`. */
+  reloadFile(section: Config['sampling']): Promise<AppliedSampling | undefined>
+  settingsOrigin(): 'file' | 'cluster'
   /** Drains within runtime.shutdown, then ends all threads. What is not delivered is in the journal. */
   stop(): Promise<void>
   /** Ends a group's thread as a crash would. */
@@ -48,7 +56,7 @@ const HEADER_ROOM_BYTES = 1024 * 1024
 const HEAP_MEGABYTES_MAX = 512
 
 /** Starts everything. Throws a MillraceError when a port is in use or the placement is wrong. */
-export async function startNode({ config, once, log, stopAsked }: NodeOptions): Promise<RunningNode> {
+export async function startNode({ config, once, log, stopAsked, reload }: NodeOptions): Promise<RunningNode> {
   setEngine()
   const plan = planNode(config, once)
   const merge = createMetricsMerge()
@@ -74,12 +82,14 @@ export async function startNode({ config, once, log, stopAsked }: NodeOptions): 
     send: (to, message) => supervisor.send(to, message),
     nowMs: systemClock.now,
   })
+  const settings = createNodeSettings(config.sampling, sampling.reload)
   const status = createStatus({
     config,
     plan,
     merge,
     groups: () => supervisor.groups(),
     sampling: sampling.status,
+    impaired: () => control.impaired(),
   })
   const supervisor = createSupervisor({
     groups: plan.groups,
@@ -105,6 +115,7 @@ export async function startNode({ config, once, log, stopAsked }: NodeOptions): 
       if (groups.includes(groupOf(plan, 'traffic'))) sampling.restarted()
       if (groups.includes(journalGroup))
         for (const { message } of taps.values()) supervisor.send('journal', message)
+      control.onUp(groups)
     },
     onGiveUp: giveUp,
   })
@@ -113,6 +124,7 @@ export async function startNode({ config, once, log, stopAsked }: NodeOptions): 
     else if (message.type === 'sampling_status') sampling.told(message)
     else if (message.type === 'tapped') taps.get(message.id)?.onLines(message.ndjson)
     else if (message.type === 'idle' && message.actor === 'journal' && message.idle) journalIdle()
+    else if (control.onMessage(from, message)) return
     else if (message.type !== 'idle') log.warn({ from, type: message.type }, 'unexpected message')
   }
   /** The main thread counts too. */
@@ -121,24 +133,38 @@ export async function startNode({ config, once, log, stopAsked }: NodeOptions): 
     return merge.text()
   }
   let tapId = 0
+  const tap: TapSource = (filter, limitPerSecond, onLines, signal) => {
+    const id = ++tapId
+    const message = { type: 'tap', id, filter, limitPerSecond } as const
+    taps.set(id, { message, onLines })
+    supervisor.send('journal', message)
+    signal.addEventListener('abort', () => {
+      taps.delete(id)
+      supervisor.send('journal', { type: 'untap', id })
+    })
+  }
+  const control = createNodeControl({
+    config,
+    plan,
+    log,
+    metrics,
+    settings,
+    boost: sampling.boost,
+    tap,
+    supervisor: () => supervisor,
+    status: status.read,
+    reload,
+  })
   const http = await startHttp({
     listen: config.http.listen,
     health: status.read,
     metrics: metricsText,
-    tap(filter, limitPerSecond, onLines, signal) {
-      const id = ++tapId
-      const message = { type: 'tap', id, filter, limitPerSecond } as const
-      taps.set(id, { message, onLines })
-      supervisor.send('journal', message)
-      signal.addEventListener('abort', () => {
-        taps.delete(id)
-        supervisor.send('journal', { type: 'untap', id })
-      })
-    },
+    tap,
     log,
   })
   try {
-    await Promise.race([supervisor.start(), gaveUp, ...(stopAsked === undefined ? [] : [stopAsked])])
+    const begun = supervisor.start().then(() => control.open())
+    await Promise.race([begun, gaveUp, ...(stopAsked === undefined ? [] : [stopAsked])])
   } catch (error) {
     await http.close()
     await supervisor.stopGroups(allGroups(plan), 0)
@@ -150,9 +176,12 @@ export async function startNode({ config, once, log, stopAsked }: NodeOptions): 
     httpAddress: http.address,
     finished: Promise.race([idle, gaveUp]),
     sampling,
+    reloadFile: settings.fromFile,
+    settingsOrigin: settings.origin,
     kill: supervisor.kill,
     async stop() {
       status.stopping()
+      await control.close()
       const deadline = performance.now() + config.runtime.shutdown
       const left = () => Math.max(100, deadline - performance.now())
       const chain = plan.groups.filter(({ actors }) => actors.some(feedsJournal)).map(({ group }) => group)

@@ -32,9 +32,17 @@ export function runCommand(): Command {
       const log = createLogger(config.runtime.log_level)
       for (const warning of warnings) log.warn(warning)
       const lettersBefore = flags.once === true ? await countLetters(config.node.data_dir) : 0
-      const node = await startNode({ config, once: flags.once === true, log, stopAsked: signals.stopAsked })
+      const reload = (): Promise<unknown> => reloadSampling(flags.config, node, log)
+      const node = await startNode({
+        config,
+        once: flags.once === true,
+        log,
+        stopAsked: signals.stopAsked,
+        reload,
+      })
       log.info({ node: config.node.id, http: node.httpAddress, data_dir: config.node.data_dir }, 'running')
-      signals.onReload(() => void reloadSampling(flags.config, node, log))
+      // What fails is in the log, and has changed nothing.
+      signals.onReload(() => void reload().catch(() => undefined))
       try {
         await Promise.race([node.finished, signals.stopAsked])
       } finally {
@@ -70,25 +78,28 @@ function tellUnread({ actors }: NodeStatus, log: Logger): boolean {
   return faults.length > 0
 }
 
-/** A bad file changes nothing: the last good settings stay. */
-async function reloadSampling(file: string, { sampling }: RunningNode, log: Logger): Promise<void> {
-  const { config, warnings } = loadOr(file, sampling.refuse) ?? {}
-  if (config === undefined) return
-  for (const warning of warnings ?? []) log.warn(warning)
+/** A bad file changes nothing: the last good settings stay, and what was wrong is told in the log and thrown. */
+async function reloadSampling(file: string, node: RunningNode, log: Logger): Promise<unknown> {
+  const { config, warnings } = loadOr(file, node.sampling.refuse)
+  for (const warning of warnings) log.warn(warning)
   try {
-    await sampling.reload(config.sampling)
-    log.info('sampling settings applied; other sections take effect at the next start')
+    const applied = await node.reloadFile(config.sampling)
+    if (node.settingsOrigin() === 'file')
+      log.info('sampling settings applied; other sections take effect at the next start')
+    else log.warn('sampling settings read; those of the cluster stay in effect before them')
+    return { file, inEffect: node.settingsOrigin() === 'file', warnings, ...applied }
   } catch (error) {
     // What was refused is told where it is refused.
     if (error instanceof MillraceError && error.code === 'sampling.late') log.warn(error.message)
+    throw error
   }
 }
 
-function loadOr(file: string, refuse: (reason: string) => void): LoadedConfig | undefined {
+function loadOr(file: string, refuse: (reason: string) => void): LoadedConfig {
   try {
     return loadConfig(file)
   } catch (error) {
     refuse(error instanceof Error ? error.message : String(error))
-    return undefined
+    throw error
   }
 }

@@ -12,9 +12,11 @@ interface TopOptions {
   readonly address?: string
   readonly once?: boolean
   readonly json?: boolean
+  readonly all?: boolean
 }
 
 const EVERY_MS = 1000
+const ALL_TIMEOUT_MS = 5000
 const HOME_AND_CLEAR = '\u001b[H\u001b[J'
 
 export function topCommand(): Command {
@@ -24,11 +26,15 @@ export function topCommand(): Command {
     .addOption(addressOption())
     .addOption(jsonOption())
     .option('--once', 'print one picture and exit')
+    .option('--all', 'all nodes of the cluster, a line each, over NATS')
     .action(async (options: TopOptions) => {
-      const address = nodeAddress(options)
+      const address = options.all === true ? undefined : nodeAddress(options)
       const stop = onInterrupt()
       try {
-        await show(address, options, stop.signal)
+        // Loaded on demand: one node's figures need no NATS.
+        if (address === undefined)
+          await (await import('./top-all.js')).showAll({ ...options, timeout: ALL_TIMEOUT_MS }, stop.signal)
+        else await show(address, options, stop.signal)
       } finally {
         stop.end()
       }

@@ -1,5 +1,6 @@
 // Every message that actors exchange: one discriminated union, so that a handler's switch is checked to be exhaustive.
 import type { Carry, FileIdentity, OpenCarry, Position } from './positions.js'
+import type { ControlAnswer, ControlEnvelope } from './control/verbs.js'
 import type { LogType } from './levels.js'
 import type { Boost, SamplingStatus, ServiceCounts, ServiceInfo } from './traffic.js'
 import type { PodEventText, PodFacts } from './pod.js'
@@ -138,6 +139,28 @@ export type Message =
   | { readonly type: 'tap'; readonly id: number; readonly filter: string; readonly limitPerSecond: number }
   | { readonly type: 'untap'; readonly id: number }
   | { readonly type: 'tapped'; readonly id: number; readonly ndjson: string }
+  /** An operator's hold: sources stop until it is let go. */
+  | { readonly type: 'hold'; readonly held: boolean }
+  /** An operator's word on a writer's breaker. */
+  | { readonly type: 'breaker'; readonly action: 'open' | 'close' | 'reset' }
+  | ControlMessage
+
+/** Between the control actor, which speaks to NATS, and the supervisor, which knows the node. */
+export type ControlMessage =
+  // control → supervisor
+  | {
+      readonly type: 'ctl'
+      readonly id: number
+      readonly envelope: ControlEnvelope
+      readonly known?: string
+    }
+  | { readonly type: 'ctl_cancel'; readonly id: number }
+  /** The sampling section that the cluster wants here, as JSON; undefined: none, the file's counts. */
+  | { readonly type: 'settings_offered'; readonly offer: number; readonly sampling?: string }
+  // supervisor → control
+  | { readonly type: 'ctl_answer'; readonly id: number; readonly answer: ControlAnswer }
+  | { readonly type: 'ctl_lines'; readonly id: number; readonly ndjson: string }
+  | { readonly type: 'settings_answered'; readonly offer: number; readonly refused?: string }
 
 /** Scanned records of one origin, as entries [from, to) of the scanner's record table. */
 export interface BatchMessage {

@@ -24,6 +24,8 @@ export interface Breaker {
   record(pass: BreakerPass, ok: boolean): void
   /** A request that was let through ended without a verdict. */
   abandon(pass: BreakerPass): void
+  /** An operator's word: held open or closed, whatever the requests say; undefined: closed and left to itself again. */
+  hold(held: 'open' | 'closed' | undefined): void
 }
 
 /** The number of the state (they are counted) in which the request was let through. */
@@ -43,6 +45,7 @@ export function createBreaker(
   let openedMs = 0
   let probing = false
   let turn: BreakerPass = 1
+  let held: 'open' | 'closed' | undefined
 
   function change(next: BreakerState): void {
     if (state === next) return
@@ -70,19 +73,26 @@ export function createBreaker(
   return {
     state: () => state,
     tryPass() {
-      if (state === 'open' && clock.monotonic() - openedMs >= options.open) change('half_open')
+      if (held === undefined && state === 'open' && clock.monotonic() - openedMs >= options.open)
+        change('half_open')
       if (state === 'open' || probing) return undefined
       probing = state === 'half_open'
       return turn
     },
-    waitMs: () => (state === 'open' ? Math.max(1, openedMs + options.open - clock.monotonic()) : 0),
+    waitMs: () =>
+      state === 'open' && held === undefined ? Math.max(1, openedMs + options.open - clock.monotonic()) : 0,
     record(pass, ok) {
-      if (pass !== turn) return
+      if (pass !== turn || held !== undefined) return
       if (state === 'half_open') change(ok ? 'closed' : 'open')
       else if (state === 'closed' && count(ok)) change('open')
     },
     abandon(pass) {
       if (pass === turn) probing = false
+    },
+    hold(next) {
+      held = next
+      buckets = []
+      change(next ?? 'closed')
     },
   }
 }

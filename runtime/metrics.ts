@@ -209,6 +209,25 @@ export const METRICS = {
     buckets: [0.5, 1, 1.5, 2, 5, 30, 300],
   },
   actor_restarts_total: { type: 'counter', help: 'Restarts of a thread group', labels: ['group'] },
+  control_requests_total: {
+    type: 'counter',
+    help: 'Verbs that the node was told, by outcome',
+    labels: ['verb', 'outcome'],
+  },
+  nats_connected: { type: 'gauge', help: '1 while the node is connected to NATS', labels: [] },
+  nats_connects_total: { type: 'counter', help: 'Connections to NATS that were set up', labels: [] },
+  nats_refused_total: {
+    type: 'counter',
+    help: 'Messages on our NATS subjects that were refused, by subject and reason',
+    labels: ['subject', 'reason'],
+  },
+  cluster_nodes: {
+    type: 'gauge',
+    help: 'Nodes whose traffic this node sums; 0 on the others',
+    labels: [],
+  },
+  settings_applied_total: { type: 'counter', help: "Cluster's settings applied", labels: [] },
+  settings_refused_total: { type: 'counter', help: "Cluster's settings refused", labels: [] },
   labels_wait_total: {
     type: 'counter',
     help: 'Pods whose records went on without labels after the bounded wait',

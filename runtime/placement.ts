@@ -12,7 +12,7 @@ const SCANNER_ACTORS = ['parse', 'enrich', 'sample']
 const JOINS: Readonly<Record<string, string>> = { traffic: 'journal' }
 
 /** Actors beside the flow of records: unless they are placed otherwise, they share a thread of their own. */
-export const CONTROL_ACTORS: readonly string[] = ['capture']
+export const CONTROL_ACTORS: readonly string[] = ['control', 'capture']
 const CONTROL_GROUP = 'control'
 
 /** Resolves `placement` (or the default for `cores`) over the actors' names. Throws `config.placement`. */
@@ -57,7 +57,11 @@ function defaultPlacement(actors: readonly string[], cores: number): Record<stri
   // Every hand-over between threads wakes one up: with few cores that costs more than it spreads.
   if (cores < 4) return { ...ingest, delivery: ['writer.*', 'journal'] }
   const writers = actors.filter((actor) => actor.startsWith('writer.'))
-  return { ...ingest, journal: ['journal'], ...Object.fromEntries(writers.map((actor) => [actor, [actor]])) }
+  return {
+    ...ingest,
+    journal: ['journal'],
+    ...Object.fromEntries(writers.map((actor) => [actor, [actor]])),
+  }
 }
 
 function withControl(

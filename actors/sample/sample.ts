@@ -37,6 +37,8 @@ export function sample(context: ActorContext, options: SampleOptions): Actor {
   let countedAtMs = 0
   let steppedAtMs = context.clock.monotonic()
   let flowing = true
+  /** An operator has stopped the sources. */
+  let held = false
   let ended = false
   let cancelTick = (): void => undefined
 
@@ -81,15 +83,13 @@ export function sample(context: ActorContext, options: SampleOptions): Actor {
   }
 
   function setFlow(): void {
-    const open = context.slots.free() >= SLOTS_RESERVE
+    const open = !held && context.slots.free() >= SLOTS_RESERVE
     if (open === flowing) return
     flowing = open
-    if (!open) context.metrics.add('flow_stopped_total', 1, { reason: 'journal' })
+    if (!open) context.metrics.add('flow_stopped_total', 1, { reason: held ? 'operator' : 'journal' })
+    const reason = held ? 'drained by an operator; resume with millrace ctl' : 'the journal is behind or full'
     for (const source of options.sources) {
-      context.send(
-        source,
-        open ? { type: 'flow', open } : { type: 'flow', open, reason: 'the journal is behind or full' },
-      )
+      context.send(source, open ? { type: 'flow', open } : { type: 'flow', open, reason })
     }
   }
 
@@ -149,6 +149,10 @@ export function sample(context: ActorContext, options: SampleOptions): Actor {
       committed({ frames, epoch }) {
         if (epoch !== context.epoch) return
         durable(sealer.committed(frames))
+        setFlow()
+      },
+      hold(message) {
+        held = message.held
         setFlow()
       },
       end_of_input: finish,

@@ -14,7 +14,7 @@ import { createHealth } from './health.js'
 import { createIntake } from './intake.js'
 import { createLedger } from './ledger.js'
 import { threadMemory } from './thread-memory.js'
-import { type Backend, type Batch, EVERYTHING, type Part } from './writer.js'
+import { type Backend, type Batch, EVERYTHING, type Fault, type Part } from './writer.js'
 
 export interface WriterPlan {
   /** Name of the backend in the configuration. */
@@ -29,6 +29,11 @@ export interface WriterPlan {
 /** What is in flight when the node stops may take so long to end; the supervisor's own bound is longer. */
 const STOP_WAIT_MS = 3000
 
+const HELD: Fault = {
+  kind: 'blocked',
+  reason: 'held open by an operator; let it go with millrace ctl breaker NAME reset',
+}
+
 /** Writes to `journal`: subscribe, taken, done, outage, recovered; to `supervisor`: status. */
 export function writerActor(
   context: ActorContext,
@@ -39,6 +44,7 @@ export function writerActor(
   const codec = createFrameCodec(kernel)
   const ending = new AbortController()
   let draining = false
+  let heldOpen = false
   let cancelFlush: (() => void) | undefined
   let flushAtMs = EVERYTHING
   const timers: (() => void)[] = []
@@ -57,7 +63,7 @@ export function writerActor(
     burial,
     attempt: (batch, turn) => backend.attempt(batch, turn),
     moved: work,
-    breakerChanged: (state) => health.breakerChanged(state, delivery.fault(), ledger),
+    breakerChanged: (state) => health.breakerChanged(state, heldOpen ? HELD : delivery.fault(), ledger),
   })
   const backend: Backend<Batch> = createBackend(options, {
     name,
@@ -167,6 +173,10 @@ export function writerActor(
         if (message.slot !== undefined)
           context.send('journal', { type: 'taken', writer: name, seq: message.seq })
         work()
+      },
+      breaker({ action }) {
+        heldOpen = action === 'open'
+        delivery.hold(action === 'open' ? 'open' : action === 'close' ? 'closed' : undefined)
       },
       drain,
       end_of_input: drain,

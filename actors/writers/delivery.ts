@@ -15,6 +15,8 @@ export interface Delivery<B extends Batch> {
   /** Batches offered and not yet through. */
   pending(): number
   readonly breaker: () => BreakerState
+  /** See Breaker.hold. */
+  hold(held: 'open' | 'closed' | undefined): void
   readonly limit: () => number
   readonly inFlight: () => number
   /** The last fault while nothing has been stored since; for the status. */
@@ -136,6 +138,7 @@ export function createDelivery<B extends Batch>(context: DeliveryContext<B>): De
     },
     pending: () => pending,
     breaker: gate.breaker,
+    hold: (held) => gate.hold(held),
     limit: gate.limit,
     inFlight: gate.inFlight,
     fault: () => fault,

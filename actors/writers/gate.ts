@@ -21,6 +21,8 @@ export interface Gate {
    */
   leave(permit: Permit, outcome: Fault | 'stored' | 'abandoned', partly?: boolean): void
   readonly breaker: () => BreakerState
+  /** See Breaker.hold. */
+  hold(held: 'open' | 'closed' | undefined): void
   readonly limit: () => number
   readonly inFlight: () => number
   readonly waiting: () => number
@@ -100,6 +102,11 @@ export function createGate(
       pump()
     },
     breaker: () => breaker.state(),
+    hold(held) {
+      breaker.hold(held)
+      coolUntilMs = 0
+      pump()
+    },
     limit: () => limiter.limit(),
     inFlight: () => limiter.inFlight(),
     waiting: () => waiters.length,

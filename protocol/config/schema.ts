@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { backend } from './backends.js'
 import { capture } from './capture.js'
+import { nats } from './nats.js'
 import { http, journal, node, records, runtime } from './node.js'
 import { report } from './report.js'
 import { sampling } from './sampling.js'
@@ -21,10 +22,7 @@ export const configSchema = z.strictObject({
   backends: z.record(name, backend),
   journal,
   runtime,
-  nats: z
-    .strictObject({ servers: z.array(z.string()).min(1).describe('Addresses such as nats://127.0.0.1:4222') })
-    .optional()
-    .describe('NATS servers; left out: the node stands alone'),
+  nats,
   buffer: z
     .strictObject({
       mode: z

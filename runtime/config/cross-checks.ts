@@ -24,6 +24,7 @@ export function crossCheck(config: Config): Finding[] {
     ...Object.entries(config.backends).flatMap(([name, backend]) => retryBounds(name, backend.retry)),
     ...listenTwice(config),
     ...journalBounds(config),
+    ...natsSignIn(config.nats),
     ...placement(config),
     ...samplingFindings(config.sampling),
     ...costs(config),
@@ -143,6 +144,37 @@ function costs({ report, backends }: Config): Finding[] {
     }))
 }
 
+/** One way to sign in to NATS, whole. */
+function natsSignIn(nats: Config['nats']): Finding[] {
+  if (nats === undefined) return []
+  const at = (key: string, problem: string): Finding => ({
+    path: ['nats', key],
+    message: `nats.${key}: ${problem}`,
+  })
+  const found: Finding[] = []
+  if (nats.token !== undefined && nats.token_file !== undefined)
+    found.push(at('token_file', 'token is set as well; keep one of them'))
+  if (nats.password !== undefined && nats.password_file !== undefined)
+    found.push(at('password_file', 'password is set as well; keep one of them'))
+  const password = nats.password !== undefined || nats.password_file !== undefined
+  if (nats.username !== undefined && !password)
+    found.push(at('username', 'there is no password; add password or password_file'))
+  if (nats.username === undefined && password)
+    found.push(at(nats.password === undefined ? 'password_file' : 'password', 'there is no username; add it'))
+  const ways = [
+    nats.creds_file === undefined ? undefined : 'creds_file',
+    nats.nkey_file === undefined ? undefined : 'nkey_file',
+    nats.token_file !== undefined ? 'token_file' : nats.token === undefined ? undefined : 'token',
+    nats.username === undefined ? undefined : 'username',
+  ].filter((way) => way !== undefined)
+  if (ways[1] !== undefined) found.push(at(ways[1], `${ways[0]} is set as well; keep one way to sign in`))
+  if ((nats.tls?.cert_file === undefined) !== (nats.tls?.key_file === undefined))
+    found.push(at('tls', 'cert_file and key_file belong together; set both or none'))
+  if (nats.retry.initial > nats.retry.max)
+    found.push(at('retry', 'initial is longer than max; make it shorter'))
+  return found
+}
+
 function journalBounds({ journal }: Config): Finding[] {
   if (journal.bytes_max >= journal.segment_bytes * 2) return []
   const least = formatBytes(journal.segment_bytes * 2)
@@ -171,12 +203,10 @@ function placement(config: Config): Finding[] {
   if (config.runtime.placement === undefined) return []
   const sources = Object.keys(config.sources).map((name) => `source.${name}`)
   const writers = Object.keys(config.backends).map((name) => `writer.${name}`)
+  const control = config.nats === undefined ? [] : ['control']
+  const actors = [...sources, 'parse', 'enrich', 'sample', 'journal', 'traffic', ...writers, ...control]
   try {
-    placeActors(
-      [...sources, 'parse', 'enrich', 'sample', 'journal', 'traffic', ...writers],
-      config.runtime.placement,
-      1,
-    )
+    placeActors(actors, config.runtime.placement, 1)
     return []
   } catch (error) {
     if (!(error instanceof MillraceError)) throw error

@@ -8,7 +8,6 @@ interface Idle {
 }
 
 const IDLE: readonly Idle[] = [
-  { path: ['nats'], because: 'the node stands alone', matters: () => true },
   {
     path: ['buffer', 'mode'],
     because: 'frames are buffered in the local journal',

@@ -99,7 +99,6 @@ test('an option without effect in this version is said, with its place', () => {
       /m\.yaml:(\d+:\d+): (\S+): has no effect in this version/.exec(warning)?.slice(1, 3),
     ),
     [
-      ['5:1', 'nats'],
       ['6:11', 'buffer.mode'],
       ['7:1', 'audit'],
     ],

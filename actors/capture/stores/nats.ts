@@ -1,14 +1,13 @@
 // Captures in an object store bucket of NATS JetStream. A connection is made for each: they are rare, and nodes are many.
 import { jetstream } from '@nats-io/jetstream'
 import { Objm } from '@nats-io/obj'
-import { nanos } from 'nats'
 import type { NatsStoreOptions } from '../../../protocol/config/capture.js'
 import type { Config } from '../../../protocol/config/schema.js'
 import { MillraceError } from '../../../protocol/errors.js'
 import { isCaptureKey } from '../name.js'
 import type { CaptureStore } from '../store.js'
 import { storeFault } from './fault.js'
-import { connectForCapture } from './nats-connection.js'
+import { connectForCapture, makeBucket } from './nats-connection.js'
 
 type Bucket = Awaited<ReturnType<Objm['open']>>
 
@@ -27,7 +26,7 @@ export function natsStore(options: NatsStoreOptions, nats: Config['nats']): Capt
       const connection = await connectForCapture(servers, timeout)
       try {
         const store = new Objm(jetstream(connection, { timeout }))
-        return await run(await openOrCreate(store))
+        return await run(await openOrCreate(store, () => makeBucket(connection, servers, bucket, retention)))
       } finally {
         await connection.close()
       }
@@ -36,12 +35,13 @@ export function natsStore(options: NatsStoreOptions, nats: Config['nats']): Capt
     }
   }
 
-  /** `create` also opens; but a bucket that an operator made with limits of his own is taken as it is. */
-  async function openOrCreate(store: Objm): Promise<Bucket> {
+  /** A bucket that an operator made with limits of his own is taken as it is. */
+  async function openOrCreate(store: Objm, make: () => Promise<void>): Promise<Bucket> {
     try {
       return await store.open(bucket)
     } catch {
-      return store.create(bucket, { description: 'Last words of containers', ttl: nanos(retention) })
+      await make()
+      return store.open(bucket)
     }
   }
 

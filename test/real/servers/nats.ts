@@ -8,19 +8,19 @@ import { backendsDir, fileExists, port, versions } from './settings.js'
 import { runTool } from './tool.js'
 
 const home = () => path.join(backendsDir(), 'nats')
-const binary = () => path.join(backendsDir(), 'bin', `nats-server-${versions.nats}`)
+export const natsBinary = () => path.join(backendsDir(), 'bin', `nats-server-${versions.nats}`)
 
 async function install(): Promise<void> {
-  if (fileExists(binary())) return
+  if (fileExists(natsBinary())) return
   requireGo()
-  const bin = path.dirname(binary())
+  const bin = path.dirname(natsBinary())
   mkdirSync(bin, { recursive: true })
   await runTool('go', ['install', `github.com/nats-io/nats-server/v2@${versions.nats}`], {
     cwd: bin,
     env: { GOBIN: bin, CGO_ENABLED: '0', GOWORK: 'off' },
     timeoutMs: 10 * 60_000,
   })
-  renameSync(path.join(bin, 'nats-server'), binary())
+  renameSync(path.join(bin, 'nats-server'), natsBinary())
 }
 
 /** A server greets with `INFO {...}` as soon as it takes clients (NATS client protocol). */
@@ -45,7 +45,7 @@ export const nats: Server = {
     const store = path.join(home(), 'store')
     mkdirSync(store, { recursive: true })
     const args = ['--addr', '127.0.0.1', '--port', String(port('nats')), '--jetstream', '--store_dir', store]
-    return { command: binary(), args, cwd: home() }
+    return { command: natsBinary(), args, cwd: home() }
   },
   readyTimeoutMs: 30_000,
   stopGraceMs: 15_000,

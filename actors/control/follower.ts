@@ -1,0 +1,65 @@
+// Decides which of the cluster's settings count on this node: its own before a canary's, a canary's before everyone's.
+import { nodeShare, parseSettings, type SettingsValue } from '../../protocol/control/settings.js'
+import { CANARY_KEY, nodeKey, SAMPLING_KEY } from '../../protocol/subjects.js'
+
+/** A key's newest value; no text: it was deleted. */
+export interface SettingsEntry {
+  readonly key: string
+  readonly revision: number
+  readonly text?: string
+}
+
+/** What the node should run with; `revision` 0: nothing of the cluster's, the file counts. */
+export interface Wanted {
+  readonly key: string
+  readonly revision: number
+  /** JSON of the section. */
+  readonly sampling?: string
+}
+
+export interface Follower {
+  /** A key has a new value (or lost it). */
+  take(entry: SettingsEntry): void
+  /** What counts now, at this moment. */
+  wanted(nowMs: number): Wanted
+  /** A value that can not even be read, for the report; it counts as if it were not there. */
+  unreadable(): { readonly key: string; readonly revision: number } | undefined
+}
+
+export const followedKeys = (node: string) => [SAMPLING_KEY, CANARY_KEY, nodeKey(node)]
+
+export function createFollower(node: string): Follower {
+  const values = new Map<string, { readonly revision: number; readonly value: SettingsValue }>()
+  let broken: { readonly key: string; readonly revision: number } | undefined
+
+  function canary(nowMs: number): { readonly revision: number; readonly value: SettingsValue } | undefined {
+    const entry = values.get(CANARY_KEY)
+    if (entry === undefined) return undefined
+    const { below = 0, untilMs = 0 } = entry.value
+    // The salt is the time of writing: its author had to know it before the revision was given.
+    return nowMs < untilMs && nodeShare(node, entry.value.at ?? '') < below ? entry : undefined
+  }
+
+  return {
+    take({ key, revision, text }) {
+      if (broken?.key === key) broken = undefined
+      if (text === undefined) return void values.delete(key)
+      const value = parseSettings(text)
+      // What was there before goes on.
+      if (value === undefined) broken = { key, revision }
+      else values.set(key, { revision, value })
+    },
+    wanted(nowMs) {
+      const layers = [
+        [nodeKey(node), values.get(nodeKey(node))],
+        [CANARY_KEY, canary(nowMs)],
+        [SAMPLING_KEY, values.get(SAMPLING_KEY)],
+      ] as const
+      for (const [key, entry] of layers)
+        if (entry !== undefined)
+          return { key, revision: entry.revision, sampling: JSON.stringify(entry.value.section) }
+      return { key: '', revision: 0 }
+    },
+    unreadable: () => broken,
+  }
+}

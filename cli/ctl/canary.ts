@@ -1,0 +1,119 @@
+// A staged roll-out: a share of the nodes takes the settings first, is watched, and then all take them or none does.
+import { canaryBelow, nodeShare } from '../../protocol/control/settings.js'
+import { MillraceError } from '../../protocol/errors.js'
+import type { NodeStatus } from '../../protocol/status.js'
+import { CANARY_KEY } from '../../protocol/subjects.js'
+import { sleep, systemClock } from '../../runtime/clock.js'
+import type { ConfigBucket } from '../../runtime/nats/config-bucket.js'
+import { askEach, nobody, type NodeAnswer } from './ask.js'
+import { caller, print } from './options.js'
+import type { Session } from './session.js'
+
+export interface CanaryOptions {
+  readonly percent: number
+  /** How long the first nodes are watched. */
+  readonly watchMs: number
+  readonly signal: AbortSignal
+}
+
+const LOOK_EVERY_MS = 1000
+/** By then every canary runs with the settings, or it does not take them. */
+const APPLIED_WITHIN_MS = 10_000
+/** An operator's connection may be lost: the canaries go back by themselves this long after the watch. */
+const GRACE_MS = 60_000
+
+/** Resolves when the canaries are well. Throws `ctl.canary` with what was wrong; the canaries' settings are taken back by then. */
+export async function tryOnCanaries(
+  session: Session,
+  bucket: ConfigBucket,
+  section: unknown,
+  options: CanaryOptions,
+): Promise<void> {
+  const members = (await session.members()).map(({ node }) => node)
+  if (members.length === 0) throw nobody(session)
+  const nowMs = Date.now()
+  const at = new Date(nowMs).toISOString()
+  const before = await bucket.get(CANARY_KEY)
+  demandNoOther(before?.text, nowMs)
+  const below = canaryBelow(members, at, options.percent)
+  const canaries = members.filter((node) => nodeShare(node, at) < below)
+  const look = () => askEach(session, canaries, 'status', { verb: 'status', args: {}, by: caller() })
+  const baseline = new Map((await look()).map((each) => [each.node, each]))
+  const value = { section, by: caller(), at, below, untilMs: nowMs + options.watchMs + GRACE_MS }
+  const revision = await bucket.put(CANARY_KEY, JSON.stringify(value), before?.revision ?? 0)
+  print(`canary: revision ${revision} on ${canaries.length} of ${members.length} nodes: ${names(canaries)}`)
+  try {
+    const startMs = systemClock.monotonic()
+    for (;;) {
+      await sleep(systemClock, LOOK_EVERY_MS, options.signal)
+      if (options.signal.aborted) throw new MillraceError('ctl.canary', 'interrupted')
+      const pastMs = systemClock.monotonic() - startMs
+      const answers = await look()
+      const problems = answers.flatMap((answer) =>
+        problemsOf(answer, baseline.get(answer.node), revision, pastMs),
+      )
+      if (problems.length > 0) throw new MillraceError('ctl.canary', problems.join('\n'))
+      if (pastMs >= options.watchMs && answers.every((answer) => runs(answer, revision))) return
+    }
+  } catch (error) {
+    await bucket.delete(CANARY_KEY)
+    const text = error instanceof Error ? error.message : String(error)
+    throw new MillraceError('ctl.canary', `rolled back, all nodes keep the settings they had: ${text}`, {
+      cause: error,
+    })
+  }
+}
+
+function demandNoOther(text: string | undefined, nowMs: number): void {
+  if (text === undefined) return
+  const { untilMs = 0, by = 'unknown' } = JSON.parse(text) as {
+    readonly untilMs?: number
+    readonly by?: string
+  }
+  if (untilMs <= nowMs) return
+  const until = new Date(untilMs).toISOString()
+  throw new MillraceError(
+    'ctl.canary_running',
+    `another roll-out, by ${by}, runs until ${until} at the latest; wait for it`,
+  )
+}
+
+function runs({ answer }: NodeAnswer, revision: number): boolean {
+  if (!answer.ok) return false
+  return (answer.result as NodeStatus).actors['control']?.detail['settingsRevision'] === revision
+}
+
+/** What is wrong with a canary that was not wrong with it before. */
+function problemsOf(
+  { node, answer }: NodeAnswer,
+  before: NodeAnswer | undefined,
+  revision: number,
+  pastMs: number,
+): string[] {
+  if (!answer.ok) return [`${node} gives no answer any more: ${answer.message}`]
+  const now = answer.result as NodeStatus
+  const then = before?.answer.ok === true ? (before.answer.result as NodeStatus) : undefined
+  const refused = String(now.actors['control']?.detail['settingsRefused'] ?? '')
+  if (refused !== '') return [`${node}: ${refused}`]
+  const problems: string[] = []
+  if (!now.ready && then?.ready !== false) problems.push(`${node} is not ready: ${now.reasons.join('; ')}`)
+  const known = new Set(then?.degraded)
+  problems.push(
+    ...now.degraded.filter((what) => !known.has(what)).map((what) => `${node} is degraded: ${what}`),
+  )
+  for (const [group, { restarts }] of Object.entries(now.groups))
+    if (restarts > (then?.groups[group]?.restarts ?? restarts))
+      problems.push(`${node}: thread group ${group} crashed`)
+  for (const [backend, { deadLetters }] of Object.entries(now.backends))
+    if (deadLetters > (then?.backends[backend]?.deadLetters ?? deadLetters))
+      problems.push(`${node}: ${backend} has new dead letters`)
+  if (!runs({ node, answer }, revision) && pastMs > APPLIED_WITHIN_MS)
+    problems.push(`${node} does not run revision ${revision} after ${APPLIED_WITHIN_MS / 1000} s`)
+  return problems
+}
+
+function names(nodes: readonly string[]): string {
+  return nodes.length > 10
+    ? `${nodes.slice(0, 10).join(', ')} and ${nodes.length - 10} more`
+    : nodes.join(', ')
+}

@@ -1,0 +1,62 @@
+// What a node answered to a verb, as text for people.
+import { stringify } from 'yaml'
+import type { Verb } from '../../protocol/control/verbs.js'
+import type { NodeStatus } from '../../protocol/status.js'
+
+export function resultText(verb: Verb, result: unknown): string {
+  if (verb === 'status') return statusText(result as NodeStatus)
+  if (verb === 'actors') return actorsText(result as ActorsResult)
+  if (verb === 'drain') return `drained: sources wait; ${lagText(result)}`
+  if (verb === 'resume') return 'sources are read again'
+  const text = stringify(result).trimEnd()
+  return text === '{}' ? 'done' : text
+}
+
+function lagText(result: unknown): string {
+  const { lagFrames = {} } = result as { readonly lagFrames?: Readonly<Record<string, number>> }
+  const lag = Object.entries(lagFrames).map(([name, frames]) => `${name} ${frames}`)
+  return `frames left to deliver: ${lag.join(', ')}`
+}
+
+export function statusText(status: NodeStatus): string {
+  const { counters, backends, journal } = status
+  const control = status.actors['control']?.detail
+  const lines = [
+    `${status.node} ${status.version}: ${status.ready ? 'ready' : 'NOT READY'}, up ${Math.round(status.uptimeMs / 1000)} s`,
+    ...status.reasons.map((reason) => `not ready: ${reason}`),
+    ...status.degraded.map((what) => `degraded: ${what.replace(/^degraded: /, '')}`),
+    `records: ${counters.readRecords} read, ${counters.keptRecords} kept`,
+    `journal: ${journal.bytes} bytes in ${journal.segments} segments`,
+    ...Object.entries(backends).map(
+      ([name, { writtenRecords, lagFrames, breaker, deadLetters }]) =>
+        `${name}: ${writtenRecords} written, ${lagFrames} frames behind, breaker ${breaker}, ${deadLetters} dead letters`,
+    ),
+  ]
+  if (control !== undefined) {
+    const revision = Number(control['settingsRevision'] ?? 0)
+    const settings = revision === 0 ? "the file's" : `revision ${revision} of ${control['settingsKey']}`
+    lines.push(
+      `nats: ${control['connected'] === true ? `connected to ${control['server']}` : 'not connected'}, settings: ${settings}`,
+    )
+  }
+  return lines.join('\n')
+}
+
+interface ActorsResult {
+  readonly groups: Readonly<
+    Record<string, { readonly up: boolean; readonly restarts: number; readonly actors: readonly string[] }>
+  >
+  readonly actors: NodeStatus['actors']
+}
+
+function actorsText({ groups, actors }: ActorsResult): string {
+  return Object.entries(groups)
+    .flatMap(([group, { up, restarts, actors: members }]) => [
+      `${group}: ${up ? 'up' : 'DOWN'}, ${restarts} restarts`,
+      ...members.map((actor) => {
+        const said = actors[actor]
+        return `  ${actor}${said?.reason === undefined ? '' : `: ${said.reason}`}`
+      }),
+    ])
+    .join('\n')
+}

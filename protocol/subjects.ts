@@ -1,0 +1,71 @@
+// Every NATS subject, stream and bucket of the product, made in one place so that accounts can grant them apart.
+
+/** Names on the server. */
+export const CONFIG_BUCKET = 'millrace-config'
+export const CAPTURES_BUCKET = 'millrace-captures'
+export const LOGS_STREAM = 'MILLRACE_LOGS'
+export const AUDIT_STREAM = 'MILLRACE_AUDIT'
+export const DEAD_LETTERS_STREAM = 'MILLRACE_DLQ'
+/** The micro service, as `nats micro ls` shows it. */
+export const SERVICE_NAME = 'millrace'
+
+/**
+ * A name as one token of a subject or of a key: every byte but A-Z a-z 0-9 - _ becomes `=XX`. Names of hosts have dots in them, and
+ * a space or a wildcard in a subject would mean something else. Two names never share a token.
+ */
+export function subjectToken(name: string): string {
+  return name.replace(/[^A-Za-z0-9_-]/gu, (char) =>
+    [...new TextEncoder().encode(char)]
+      .map((byte) => `=${byte.toString(16).toUpperCase().padStart(2, '0')}`)
+      .join(''),
+  )
+}
+
+/** The name behind a token; undefined when no name has it. */
+export function nameOfToken(token: string): string | undefined {
+  const bytes: number[] = []
+  for (let at = 0; at < token.length; at++) {
+    if (token[at] !== '=') {
+      bytes.push(token.charCodeAt(at))
+      continue
+    }
+    bytes.push(Number.parseInt(token.slice(at + 1, at + 3), 16))
+    at += 2
+  }
+  const name = new TextDecoder().decode(Uint8Array.from(bytes))
+  return subjectToken(name) === token ? name : undefined
+}
+
+/** Once a second each node tells what it has seen of each service; only the node that sums listens. */
+export const trafficSubject = (cluster: string, node: string) =>
+  `millrace.traffic.${subjectToken(cluster)}.${subjectToken(node)}`
+export const trafficOfAll = (cluster: string) => `millrace.traffic.${subjectToken(cluster)}.*`
+/** Once a second the summing node tells what all nodes have seen; every node listens. */
+export const trafficSumSubject = (cluster: string) => `millrace.traffic-sum.${subjectToken(cluster)}`
+/** Asks a node, all nodes or the summing node to say everything again, names included. No name's token is `=all` or `=sum`. */
+export const trafficAskSubject = (cluster: string, node: string) =>
+  `millrace.traffic-ask.${subjectToken(cluster)}.${subjectToken(node)}`
+export const trafficAskAll = (cluster: string) => `millrace.traffic-ask.${subjectToken(cluster)}.=all`
+export const trafficAskSum = (cluster: string) => `millrace.traffic-ask.${subjectToken(cluster)}.=sum`
+
+/** A verb of one node: accounts grant reading and changing by the last token. */
+export const controlSubject = (node: string, verb: string) => `millrace.ctl.${subjectToken(node)}.${verb}`
+
+/** Frames of a node on their way to the writers. */
+export const logsSubject = (cluster: string, node: string) =>
+  `millrace.logs.${subjectToken(cluster)}.${subjectToken(node)}`
+export const LOGS_OF_ALL = 'millrace.logs.>'
+export const AUDIT_OF_ALL = 'millrace.audit.>'
+export const DEAD_LETTERS_OF_ALL = 'millrace.dlq.>'
+
+/**
+ * What is written into the bucket `millrace-config` is said again by the server on these: one message for any number of nodes, where
+ * a watch is a consumer on the server for each. Nobody but the server needs to publish here.
+ */
+export const configSubject = (key: string) => `millrace.config.${key}`
+export const CONFIG_OF_ALL = configSubject('>')
+
+/** Keys of the bucket `millrace-config`. */
+export const SAMPLING_KEY = 'sampling'
+export const CANARY_KEY = 'canary.sampling'
+export const nodeKey = (node: string) => `nodes.${subjectToken(node)}`
