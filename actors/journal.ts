@@ -1,15 +1,18 @@
 // The journal: commits the ingest chain's frames to disk, answers how far each source is committed, and feeds every writer at its pace.
+import { AUDIT_CURSOR } from '../protocol/audit.js'
 import type { JournalOptions } from '../protocol/config/node.js'
 import type { MessageOf } from '../protocol/messages.js'
 import type { Actor, ActorContext } from '../runtime/actor.js'
 import { readFrameHeader } from '../runtime/frame-header.js'
 import { frameHeaders } from './frame-headers.js'
+import { type AuditHold, createAuditHold } from './journal/audit-hold.js'
 import { type Commits, createCommits, type PendingFrame } from './journal/commits.js'
 import { createCursorKeeper, type CursorKeeper } from './journal/cursors.js'
 import { createFeeds, type Feeds } from './journal/feeds.js'
 import { openFolder } from './journal/folder.js'
 import { createHotFrames, SWEEP_MS } from './journal/hot-frames.js'
 import { createReport } from './journal/report.js'
+import type { Reservation } from './journal/reservation.js'
 import { makeRoom } from './journal/room.js'
 import { createTaps } from './journal/taps.js'
 import type { FolderLock } from '../runtime/wal/lock.js'
@@ -19,6 +22,8 @@ export interface JournalActorOptions {
   readonly journal: JournalOptions
   /** Names of the configured backends. */
   readonly writers: readonly string[]
+  /** The backends that the audit compares, and how much may be held for it; left out: there is no audit. */
+  readonly audit?: { readonly backends: readonly string[]; readonly holdBytesMax: number }
 }
 
 interface Opened {
@@ -27,6 +32,7 @@ interface Opened {
   readonly commits: Commits
   readonly keeper: CursorKeeper
   readonly feeds: Feeds
+  readonly hold: AuditHold | undefined
 }
 
 export function journal(context: ActorContext, options: JournalActorOptions): Actor {
@@ -68,6 +74,7 @@ export function journal(context: ActorContext, options: JournalActorOptions): Ac
       const seq = firstSeq + n
       if (header.count === 0) opened.feeds.skip(seq)
       headers.put(seq, header)
+      opened.hold?.committed(seq, header)
       if (taps.wanted()) taps.offer(slots.raw(slot).subarray(0, header.ndjsonBytes))
       hot.add({ seq, slot, rawBytes, encodedBytes, records: header.count })
     }
@@ -99,18 +106,26 @@ export function journal(context: ActorContext, options: JournalActorOptions): Ac
       hot,
       writers: options.writers,
       report,
+      audited: options.audit !== undefined,
       moved: () => queueMicrotask(settle),
       save: () => keeper.hurry(),
     })
+    const hold = openHold(wal, feeds)
     const failed = (error: unknown) =>
       log.error({ err: error }, 'journal: saving the cursors failed; a crash now costs repetition')
     const keeper = createCursorKeeper({
       wal,
       clock,
-      done: feeds.done,
-      reservations: feeds.reservations,
-      passed: () => feeds.passed(),
-      trimmed: () => commits.roomChanged(),
+      done: hold === undefined ? feeds.done : new Map([...feeds.done, [AUDIT_CURSOR, hold.confirmed]]),
+      reservations:
+        hold === undefined
+          ? feeds.reservations
+          : new Map([...feeds.reservations, [AUDIT_CURSOR, reservationOf(hold)] as const]),
+      passed: () => hold?.passed(feeds.passed()) ?? feeds.passed(),
+      trimmed() {
+        hold?.trimmed()
+        commits.roomChanged()
+      },
       failed,
     })
     const room = {
@@ -120,6 +135,7 @@ export function journal(context: ActorContext, options: JournalActorOptions): Ac
       done: feeds.done,
       givenUp: (backend: string, frames: number, records: number) =>
         report.givenUp(backend, 'disk_bound', frames, records),
+      trimmed: () => hold?.trimmed(),
     }
     const commits = createCommits({
       wal,
@@ -136,7 +152,7 @@ export function journal(context: ActorContext, options: JournalActorOptions): Ac
     for (const reservation of feeds.reservations.values()) reservation.prepare()
     keeper.hurry()
     await keeper.settled()
-    opened = { wal, lock, commits, keeper, feeds }
+    opened = { wal, lock, commits, keeper, feeds, hold }
     report.start(wal, feeds.all)
     log.info({ segments: wal.segments(), bytes: wal.bytes(), tailSeq: wal.tailSeq() }, 'journal: open')
     const waiting = early
@@ -144,12 +160,20 @@ export function journal(context: ActorContext, options: JournalActorOptions): Ac
     for (const run of waiting) run()
   }
 
+  function openHold(wal: Wal, feeds: Feeds): AuditHold | undefined {
+    if (options.audit === undefined) return undefined
+    const { backends, holdBytesMax } = options.audit
+    const done = backends.flatMap((name) => feeds.done.get(name) ?? [])
+    return createAuditHold({ context, wal, done, holdBytesMax, touch: () => opened?.keeper.touch() })
+  }
+
   async function stop(): Promise<void> {
     report.stop()
     cancelSweep?.()
     if (opened === undefined) return
-    const { wal, lock, commits, keeper, feeds } = opened
+    const { wal, lock, commits, keeper, feeds, hold } = opened
     await commits.stop()
+    await hold?.close()
     await feeds.close()
     await keeper.stop()
     await wal.close()
@@ -191,6 +215,10 @@ export function journal(context: ActorContext, options: JournalActorOptions): Ac
       done: onFeed<'done'>((feeds, message) => feeds.acknowledged(message)),
       outage: onFeed<'outage'>((feeds, { writer }) => feeds.outage(writer)),
       recovered: onFeed<'recovered'>((feeds, { writer }) => feeds.recovered(writer)),
+      audit_open: (message, from) => whenOpen(() => opened?.hold?.opened(message, from)),
+      audit_queued: (message) => whenOpen(() => opened?.hold?.queued(message)),
+      audited: ({ seqs }) => whenOpen(() => opened?.hold?.audited(seqs)),
+      frame_wanted: (message) => whenOpen(() => opened?.hold?.wanted(message)),
       tap({ id, filter, limitPerSecond }) {
         const refused = taps.open(id, filter, limitPerSecond)
         if (refused !== undefined) log.warn({ id, filter }, `tap refused: ${refused}`)
@@ -211,4 +239,9 @@ export function journal(context: ActorContext, options: JournalActorOptions): Ac
         }),
     },
   }
+}
+
+/** The audit's cursor is saved with the others; nobody waits for it. */
+function reservationOf(hold: AuditHold): Pick<Reservation, 'ranges' | 'saved' | 'saveFailed'> {
+  return { ranges: hold.queuedRanges, saved: () => undefined, saveFailed: () => undefined }
 }

@@ -32,6 +32,10 @@ export function planNode(config: Config, once: boolean, cores: number = cpus().l
     ...(captures === undefined ? [] : ['capture']),
     ...(config.nats === undefined ? [] : ['control']),
   ]
+  const audited = auditedBackends(config)
+  // A run that ends is over before its frames are due: the journal keeps them for the next one, or for `millrace audit run`.
+  const audits = audited.length > 0 && !once
+  if (audits) names.push('auditor')
   const groups = placeActors(names, config.runtime.placement, cores)
   const groupOf = (actor: string) => groups.findIndex((group) => group.actors.includes(actor))
   const isBeside =
@@ -73,7 +77,13 @@ export function planNode(config: Config, once: boolean, cores: number = cpus().l
     {
       name: 'journal',
       kind: 'journal',
-      options: { journal: config.journal, writers: backends.map(([name]) => name) },
+      options: {
+        journal: config.journal,
+        writers: backends.map(([name]) => name),
+        ...(audited.length === 0
+          ? {}
+          : { audit: { backends: audited, holdBytesMax: config.audit.hold_bytes } }),
+      },
     },
     ...(captures === undefined
       ? []
@@ -88,6 +98,10 @@ export function planNode(config: Config, once: boolean, cores: number = cpus().l
           },
         ]),
   ]
+  if (audits) {
+    const options = { audit: config.audit, backends: config.backends }
+    actors.push({ name: 'auditor', kind: 'auditor', options })
+  }
   return { actors, groups }
 }
 
@@ -97,4 +111,10 @@ export function canonicalBytesMax(config: Config): number {
     backend.type === 'loki' ? [backend.line_bytes_max] : [],
   )
   return Math.min(config.records.line_bytes_max + CANONICAL_FIELDS_BYTES, ...limits)
+}
+
+/** The backends that can be asked what they hold. */
+export function auditedBackends(config: Pick<Config, 'audit' | 'backends'>): string[] {
+  if (!config.audit.enabled) return []
+  return Object.entries(config.backends).flatMap(([name, { type }]) => (type === 'archive' ? [] : [name]))
 }

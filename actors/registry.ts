@@ -52,5 +52,6 @@ export const registry: Registry = {
   traffic: async () => (await import('./traffic/traffic.js')).traffic,
   capture: async () => (await import('./capture/capture.js')).capture,
   control: async () => (await import('./control/control.js')).controlActor,
+  auditor: async () => (await import('./auditor/actor.js')).auditor,
   writer: async () => (await import('./writers/actor.js')).writerActor,
 }

@@ -1,21 +1,24 @@
 // `millrace demo`: a synthetic cluster of pods, the real pipeline over it, stand-in backends unless told others, and a live table.
-import { mkdtempSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command } from 'commander'
+import { paceTraffic } from '../benchmarks/generate/pace.js'
+import { createTraffic } from '../benchmarks/generate/traffic.js'
 import { type Config, configSchema } from '../protocol/config/schema.js'
+import { systemClock } from '../runtime/clock.js'
 import { createLogger } from '../runtime/log.js'
 import { startElasticsearchStandIn } from '../test/stand-ins/elasticsearch.js'
 import { startLokiStandIn } from '../test/stand-ins/loki.js'
-import { createPods, removeDemo } from './demo/pods.js'
 import { startNode } from './node.js'
+import { positiveNumber } from './options.js'
 import { listenForSignals } from './signals.js'
 import { renderTop } from './top-table.js'
 
 interface DemoFlags {
-  readonly pods: string
-  readonly rate: string
-  readonly seconds?: string
+  readonly pods: number
+  readonly rate: number
+  readonly seconds?: number
   readonly keep?: boolean
 }
 
@@ -26,18 +29,29 @@ interface Backends {
   close(): Promise<void>
 }
 
-const WRITE_EVERY_MS = 50
 const DRAW_EVERY_MS = 1000
 const DATA_BYTES_MAX = '256MiB'
+/** As a real cluster: some text, some long lines in pieces, unequal pods, rotations, and now and then an outage of a service. */
+const TRAFFIC = {
+  seed: 1,
+  namespace: 'demo',
+  services: 8,
+  texts: 0.04,
+  partials: 0.0005,
+  rotateBytes: 1024 * 1024,
+  keepRotated: 5,
+  skew: 0.5,
+} as const
+const BURST = { everyMs: 30_000, lengthMs: 5000, factor: 1.5 } as const
 
 export function demoCommand(): Command {
   return new Command('demo')
     .description(
       'a synthetic cluster under a temporary folder through the real pipeline; ES_URL and LOKI_URL name real backends',
     )
-    .option('--pods <n>', 'pods that write', '40')
-    .option('--rate <n>', 'records per second of all pods', '2000')
-    .option('--seconds <n>', 'stop by itself after this time')
+    .option('--pods <n>', 'pods that write', positiveNumber, 40)
+    .option('--rate <n>', 'records per second of all pods', positiveNumber, 2000)
+    .option('--seconds <n>', 'stop by itself after this time', positiveNumber)
     .option('--keep', 'leave the temporary folder')
     .action(demo)
 }
@@ -52,34 +66,33 @@ async function demo(flags: DemoFlags): Promise<void> {
     log: createLogger('warn'),
     stopAsked,
   })
-  const pods = createPods({
-    root: join(folder, 'pods'),
-    pods: Number(flags.pods),
-    recordsPerSecond: Number(flags.rate),
-    random: Math.random,
-  })
-  const writing = setInterval(() => pods.write(Date.now()), WRITE_EVERY_MS)
+  const root = join(folder, 'pods')
+  mkdirSync(root, { recursive: true })
+  const traffic = createTraffic({ root, ...TRAFFIC, pods: flags.pods })
+  const ending = new AbortController()
+  const writing = paceTraffic(traffic, { rate: flags.rate, burst: BURST }, systemClock, ending.signal)
   let last = node.status()
   const drawing = setInterval(() => {
     const status = node.status()
     draw(`${headline(folder, backends, node.httpAddress)}\n${renderTop(status, last)}`)
     last = status
   }, DRAW_EVERY_MS)
-  const limit = flags.seconds === undefined ? [] : [after(Number(flags.seconds) * 1000)]
+  const limit = flags.seconds === undefined ? [] : [after(flags.seconds * 1000)]
   try {
-    await Promise.race([stopAsked, node.finished, ...limit])
+    await Promise.race([stopAsked, node.finished, writing, ...limit])
   } finally {
-    clearInterval(writing)
+    ending.abort()
+    await writing.catch(() => undefined)
     clearInterval(drawing)
     await node.stop()
-    pods.close()
+    traffic.close()
     await backends.close()
-    if (flags.keep !== true) removeDemo(folder)
+    if (flags.keep !== true) rmSync(folder, { recursive: true, force: true })
   }
   const { counters, backends: written } = node.status()
   const perBackend = Object.entries(written).map(([name, { writtenRecords }]) => `${name} ${writtenRecords}`)
   process.stdout.write(
-    `\nstopped: ${pods.written()} records written by the pods, ${counters.readRecords} records read, ${counters.keptRecords} kept, delivered to ${perBackend.join(', ')}\n`,
+    `\nstopped: ${traffic.written()} records written by the pods, ${counters.readRecords} records read, ${counters.keptRecords} kept, delivered to ${perBackend.join(', ')}\n`,
   )
 }
 

@@ -67,6 +67,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./tenants.js')).tenantsCommand(),
   },
   {
+    name: 'audit',
+    summary: 'check that the backends hold every record, repair what is missing',
+    load: async () => (await import('./audit.js')).auditCommand(),
+  },
+  {
     name: 'capture',
     summary: 'list and fetch the last words of containers that died',
     load: async () => (await import('./capture.js')).captureCommand(),
@@ -77,9 +82,24 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./ctl.js')).ctlCommand(),
   },
   {
+    name: 'dlq',
+    summary: 'dead letters: list, show, send again, purge',
+    load: async () => (await import('./dlq.js')).dlqCommand(),
+  },
+  {
+    name: 'replay',
+    summary: 'send records from the archive or the journal to a backend again',
+    load: async () => (await import('./replay.js')).replayCommand(),
+  },
+  {
     name: 'wal',
     summary: 'inspect and check the journal of a node',
     load: async () => (await import('./wal.js')).walCommand(),
+  },
+  {
+    name: 'bench',
+    summary: 'measure this machine, or write logs to measure with',
+    load: async () => (await import('./bench.js')).benchCommand(),
   },
 ]
 

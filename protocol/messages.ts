@@ -1,6 +1,7 @@
 // Every message that actors exchange: one discriminated union, so that a handler's switch is checked to be exhaustive.
 import type { Carry, FileIdentity, OpenCarry, Position } from './positions.js'
 import type { ControlAnswer, ControlEnvelope } from './control/verbs.js'
+import type { AuditFrame } from './audit.js'
 import type { LogType } from './levels.js'
 import type { Boost, SamplingStatus, ServiceCounts, ServiceInfo } from './traffic.js'
 import type { PodEventText, PodFacts } from './pod.js'
@@ -130,6 +131,17 @@ export type Message =
       readonly replyTo: string
     }
   | { readonly type: 'pod_events'; readonly podUid: string; readonly events: readonly PodEventText[] }
+  // auditor ↔ journal
+  /** The auditor is there (again), with room for so many frames in its queue; these seqs lie in it for their first check. */
+  | { readonly type: 'audit_open'; readonly room: number; readonly waiting: readonly number[] }
+  | { readonly type: 'audit_frames'; readonly frames: readonly AuditFrame[] }
+  /** These are durable in the queue; it has room for so many more. */
+  | { readonly type: 'audit_queued'; readonly seqs: readonly number[]; readonly room: number }
+  /** Their first check is over: the journal need not hold them any longer. */
+  | { readonly type: 'audited'; readonly seqs: readonly number[] }
+  | { readonly type: 'frame_wanted'; readonly seq: number; readonly replyTo: string }
+  /** Without `encoded`: the journal does not have it any more. */
+  | { readonly type: 'frame_copy'; readonly seq: number; readonly encoded?: Uint8Array }
   // any → supervisor
   | StatusMessage
   | { readonly type: 'idle'; readonly actor: string; readonly idle: boolean }

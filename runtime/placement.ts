@@ -12,7 +12,7 @@ const SCANNER_ACTORS = ['parse', 'enrich', 'sample']
 const JOINS: Readonly<Record<string, string>> = { traffic: 'journal' }
 
 /** Actors beside the flow of records: unless they are placed otherwise, they share a thread of their own. */
-export const CONTROL_ACTORS: readonly string[] = ['control', 'capture']
+export const CONTROL_ACTORS: readonly string[] = ['auditor', 'control', 'capture']
 const CONTROL_GROUP = 'control'
 
 /** Resolves `placement` (or the default for `cores`) over the actors' names. Throws `config.placement`. */

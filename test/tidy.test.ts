@@ -17,7 +17,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   kernel: [],
   runtime: ['protocol', 'kernel'],
   actors: ['runtime', 'protocol', 'kernel'],
-  cli: ['actors', 'runtime', 'protocol', 'kernel', 'test/stand-ins'],
+  cli: ['actors', 'runtime', 'protocol', 'kernel', 'benchmarks', 'test/stand-ins'],
   test: ['cli', 'actors', 'runtime', 'protocol', 'kernel', 'benchmarks'],
   benchmarks: ['cli', 'actors', 'runtime', 'protocol', 'kernel', 'test'],
 }

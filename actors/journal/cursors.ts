@@ -19,7 +19,7 @@ export interface CursorKeeperOptions {
   readonly wal: Wal
   readonly clock: Clock
   readonly done: ReadonlyMap<string, SeqSet>
-  readonly reservations: ReadonlyMap<string, Reservation>
+  readonly reservations: ReadonlyMap<string, Pick<Reservation, 'ranges' | 'saved' | 'saveFailed'>>
   /** Everything below may be deleted. */
   passed(): number
   /** Segments were deleted, or nothing stored is needed any more. */

@@ -1,4 +1,5 @@
 // The feeds of all configured backends: their cursors, their place by name, and what they have in common.
+import { AUDIT_CURSOR } from '../../protocol/audit.js'
 import type { MessageOf } from '../../protocol/messages.js'
 import type { ActorContext } from '../../runtime/actor.js'
 import { createSeqSet, type SeqSet } from '../../runtime/wal/seq-set.js'
@@ -14,6 +15,8 @@ export interface FeedsOptions {
   readonly hot: HotFrames
   readonly writers: readonly string[]
   readonly report: Report
+  /** The audit has a cursor too. */
+  readonly audited: boolean
   moved(): void
   /** The cursors have to be saved at once: frames wait for their reservation. */
   save(): void
@@ -133,7 +136,7 @@ export function createFeeds(options: FeedsOptions): Feeds {
     },
     async dropStrangers() {
       for (const { backend, done: ranges } of wal.cursors) {
-        if (all.has(backend)) continue
+        if (all.has(backend) || (options.audited && backend === AUDIT_CURSOR)) continue
         const frames = createSeqSet(ranges).missing(wal.oldestSeq(), wal.tailSeq())
         const text =
           'journal: backend is not configured any more, its cursor is removed; what it had not got is given up'

@@ -9,6 +9,8 @@ export interface RoomOptions {
   readonly feeds: ReadonlyMap<string, Feed>
   readonly done: ReadonlyMap<string, SeqSet>
   givenUp(backend: string, frames: number, records: number): void
+  /** Segments were deleted, whoever still wanted them. */
+  trimmed(): void
 }
 
 /** Gives the oldest closed segment up, for the backends that had not got all of it. */
@@ -25,6 +27,7 @@ async function dropOldest(options: RoomOptions): Promise<void> {
     if (seqs.length > 0) options.givenUp(backend, seqs.length, lost)
   }
   await wal.trim(range[1])
+  options.trimmed()
 }
 
 /**
@@ -35,7 +38,9 @@ export async function makeRoom(options: RoomOptions): Promise<boolean> {
   const { wal, feeds } = options
   const passed = Math.min(wal.tailSeq(), ...[...feeds.values()].map((feed) => feed.oldestUndone()))
   const before = wal.bytes()
+  // Sources never wait for the audit: what it wanted held goes, counted.
   await wal.trim(passed)
+  options.trimmed()
   if (wal.bytes() < before) return true
   if (passed === wal.tailSeq()) {
     wal.seal()

@@ -1,4 +1,6 @@
 // The contents of generated records: the mix of a real cluster, with everything in it that breaks log pipelines.
+import { levelAt, MISSION_MIX } from './mix.js'
+
 export interface GeneratedLine {
   readonly content: Buffer
   /** The level that the canonical record must have. */
@@ -16,20 +18,11 @@ export interface LineOptions {
   readonly random: () => number
 }
 
-const LEVELS: readonly (readonly [number, string])[] = [
-  [0.6, 'INFO'],
-  [0.8, 'DEBUG'],
-  [0.9, 'TRACE'],
-  [0.97, 'WARN'],
-  [0.995, 'ERROR'],
-  [1, 'FATAL'],
-]
-
 export function generateLine(options: LineOptions): GeneratedLine {
   const { random, service, seq } = options
-  const level = pick(random())
+  const level = levelAt(MISSION_MIX, random())
   const kind = options.zoo ? random() : 0
-  const json = jsonText(options, level)
+  const json = jsonLine(options, level)
   if (kind < 0.85) return { content: Buffer.from(json), level, stderr: false }
   if (kind < 0.89)
     return text(
@@ -76,10 +69,6 @@ export function hugeLine({ service, seq }: LineOptions, bytes: number): Generate
   return text(head + 'h'.repeat(bytes - head.length), 'ERROR', false)
 }
 
-function pick(dice: number): string {
-  return (LEVELS.find(([share]) => dice < share) ?? LEVELS[0])?.[1] ?? 'INFO'
-}
-
 function text(line: string, level: string, stderr: boolean): GeneratedLine {
   return { content: Buffer.from(line), level, stderr }
 }
@@ -92,20 +81,52 @@ function badUtf8(json: string): Buffer {
   return bytes
 }
 
-/** About 405 bytes with its CRI prefix. */
-function jsonText({ service, seq, stamp, random }: LineOptions, level: string): string {
-  const hex = (digits: number) =>
-    Array.from({ length: digits / 8 }, () =>
-      Math.floor(random() * 2 ** 32)
-        .toString(16)
-        .padStart(8, '0'),
-    ).join('')
+export interface JsonLineOptions {
+  readonly service: string
+  readonly seq: number
+  readonly stamp: string
+  readonly random: () => number
+  /** How long the line shall be; left out: about 365 bytes, which are 405 with what the runtime puts before them. */
+  readonly bytes?: number
+}
+
+/** A record as a service writes it. Below 365 bytes it has fewer members, above it a `detail` of words. */
+export function jsonLine(options: JsonLineOptions, level: string): string {
+  const { service, seq, stamp, random, bytes } = options
+  const small = `{"ts":"${stamp}","level":"${level.toLowerCase()}","service_name":"${service}","seq":${seq}`
   const amount = Math.floor(random() * 100_000)
   const latency = Math.round(random() * 5000) / 10
-  return (
+  const failed = random() < (level === 'ERROR' || level === 'FATAL' ? 0.8 : 0.01)
+  const status = failed ? 500 : 200
+  const whole =
     `{"ts":"${stamp}","level":"${level.toLowerCase()}","service_name":"${service}","msg":"request handled","seq":${seq},` +
-    `"caller":"handler/request.go:${100 + (seq % 400)}","trace_id":"${hex(32)}","span_id":"${hex(16)}",` +
-    `"http":{"method":"POST","path":"/v1/orders/${amount}","status":${random() < 0.98 ? 200 : 500}},"latency_ms":${latency},` +
-    `"amount_usd":${amount},"user_agent":"Mozilla/5.0 (X11; Linux x86_64)"}`
-  )
+    `"caller":"handler/request.go:${100 + (seq % 400)}","trace_id":"${hex(32, random)}","span_id":"${hex(16, random)}",` +
+    `"http":{"method":"POST","path":"/v1/orders/${amount}","status":${status}},"latency_ms":${latency},` +
+    `"amount_usd":${amount},"user_agent":"Mozilla/5.0 (X11)"`
+  const base = bytes !== undefined && bytes < whole.length + 1 ? small : whole
+  const missing = (bytes ?? 0) - base.length - DETAIL_BYTES
+  return missing > 0 ? `${base},"detail":"${words(missing, random)}"}` : `${base}}`
+}
+
+const DETAIL_BYTES = ',"detail":""}'.length
+const WORDS = 'order payment of customer was taken by node after retry with token for cart at gateway'.split(
+  ' ',
+)
+
+function words(bytes: number, random: () => number): string {
+  let text = ''
+  while (text.length < bytes) {
+    const number = Math.floor(random() * 100_000)
+    text += `${WORDS[number % WORDS.length] ?? ''} ${number} `
+  }
+  return text.slice(0, bytes)
+}
+
+function hex(digits: number, random: () => number): string {
+  let text = ''
+  while (text.length < digits)
+    text += Math.floor(random() * 2 ** 32)
+      .toString(16)
+      .padStart(8, '0')
+  return text
 }

@@ -1,5 +1,6 @@
 // The whole configuration file as one declaration: types, defaults, checks and the option table come from here.
 import { z } from 'zod'
+import { audit } from './audit.js'
 import { backend } from './backends.js'
 import { capture } from './capture.js'
 import { nats } from './nats.js'
@@ -7,7 +8,6 @@ import { http, journal, node, records, runtime } from './node.js'
 import { report } from './report.js'
 import { sampling } from './sampling.js'
 import { source } from './sources.js'
-import { duration } from './values.js'
 
 const name = z
   .string()
@@ -31,12 +31,8 @@ export const configSchema = z.strictObject({
         .describe('Where frames are kept until the backends have them'),
     })
     .prefault({}),
-  audit: z
-    .strictObject({
-      after: duration('60s').describe('How long after the acknowledgement a frame is checked'),
-    })
-    .prefault({}),
   report,
+  audit,
   capture,
 })
 export type Config = z.output<typeof configSchema>

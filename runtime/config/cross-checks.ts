@@ -203,7 +203,10 @@ function placement(config: Config): Finding[] {
   if (config.runtime.placement === undefined) return []
   const sources = Object.keys(config.sources).map((name) => `source.${name}`)
   const writers = Object.keys(config.backends).map((name) => `writer.${name}`)
-  const control = config.nats === undefined ? [] : ['control']
+  const control = [
+    ...(config.audit.enabled ? ['auditor'] : []),
+    ...(config.nats === undefined ? [] : ['control']),
+  ]
   const actors = [...sources, 'parse', 'enrich', 'sample', 'journal', 'traffic', ...writers, ...control]
   try {
     placeActors(actors, config.runtime.placement, 1)

@@ -13,11 +13,6 @@ const IDLE: readonly Idle[] = [
     because: 'frames are buffered in the local journal',
     matters: (value) => value === 'jetstream',
   },
-  {
-    path: ['audit'],
-    because: 'the backends are not compared',
-    matters: (value) => typeof value === 'object' && value !== null && Object.keys(value).length > 0,
-  },
 ]
 
 /** Is the option at this path, or all that holds it, one of them? */

@@ -23,6 +23,8 @@ export interface Wal {
   /** On disk, headers included. */
   bytes(): number
   segments(): number
+  /** Of the segments that hold only seqs below `seq`. */
+  bytesBelow(seq: number): number
   /** As found at the start. */
   readonly cursors: readonly LoadedCursor[]
   /** See Appender.append: resolves when durable, rejects with `journal.closed` only. One call at a time. */
@@ -124,6 +126,12 @@ export async function openWal(given: WalOptions): Promise<Wal> {
     oldestSeq: () => segments[0]?.firstSeq ?? state.tailSeq,
     bytes: () => segments.reduce((sum, segment) => sum + segment.bytes, 0),
     segments: () => segments.length,
+    bytesBelow(seq) {
+      let bytes = 0
+      for (let n = 0; (segments[n + 1]?.firstSeq ?? Number.POSITIVE_INFINITY) <= seq; n++)
+        bytes += segments[n]?.bytes ?? 0
+      return bytes
+    },
     append: (frames) => appender.append(frames),
     positions: (source) => state.positions.of(source),
     reader: () => createReader(state, options),

@@ -91,19 +91,16 @@ test('a journal that could not hold two segments is refused', () => {
 test('an option without effect in this version is said, with its place', () => {
   const { warnings } = parse(
     configText({
-      extra: 'nats: { servers: [nats://x] }\nbuffer: { mode: jetstream }\naudit: { after: 2m }\n',
+      extra: 'nats: { servers: [nats://x] }\nbuffer: { mode: jetstream }\n',
     }),
   )
   assert.deepEqual(
     warnings.map((warning) =>
       /m\.yaml:(\d+:\d+): (\S+): has no effect in this version/.exec(warning)?.slice(1, 3),
     ),
-    [
-      ['6:11', 'buffer.mode'],
-      ['7:1', 'audit'],
-    ],
+    [['6:11', 'buffer.mode']],
   )
-  assert.deepEqual(parse(configText({ extra: 'buffer: { mode: local }\naudit: {}\n' })).warnings, [])
+  assert.deepEqual(parse(configText({ extra: 'buffer: { mode: local }\n' })).warnings, [])
 })
 
 test('a rule that does not parse is refused at its place, with the column and what was expected', () => {

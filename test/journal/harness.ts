@@ -38,6 +38,8 @@ export interface JournalRun {
 export interface RunOptions {
   readonly settings?: Partial<JournalOptions>
   readonly writers?: readonly string[]
+  /** With an audit that holds so many bytes. */
+  readonly holdBytesMax?: number
   readonly files?: WalFiles
   readonly arena?: SlotsArena
   readonly epoch?: number
@@ -85,7 +87,10 @@ export async function run(test: TestContext, dataDir: string, options: RunOption
     },
   }
   const settings = { ...journalSchema.parse({ commit_wait: 0 }), ...options.settings }
-  const actor = journal(context, { journal: settings, writers: options.writers ?? ['es'] })
+  const writers = options.writers ?? ['es']
+  const { holdBytesMax } = options
+  const audit = holdBytesMax === undefined ? {} : { audit: { backends: writers, holdBytesMax } }
+  const actor = journal(context, { journal: settings, writers, ...audit })
   const starting = actor.start?.()
   options.early?.(actor)
   await starting

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
 import { parse, stringify } from 'yaml'
-import { METRICS, type MetricName } from '../../runtime/metrics.js'
+import { METRICS } from '../../runtime/metric-declarations.js'
+import type { MetricName } from '../../runtime/metrics.js'
 import {
   at,
   configsOf,

@@ -56,6 +56,8 @@ test('an image that lacks a module that a command needs', () => {
     // Loads every module of its command, the stand-ins too.
     assert.equal(run('demo', '--help').status, 0)
     assert.equal(run('run', '--help').status, 0)
+    const benches = run('bench')
+    assert.equal(benches.status, 0, benches.stderr)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

@@ -72,5 +72,8 @@ test('a NATS server that is away is an error that names it', async () => {
     { ...options('millrace-captures-test'), timeout: 500 },
     nats && { ...nats, servers: ['nats://127.0.0.1:9'] },
   )
-  await assert.rejects(store.put(KEY, Buffer.from('x')), { code: 'capture.store', message: /127\.0\.0\.1:9/ })
+  await assert.rejects(store.put(KEY, Buffer.from('x')), {
+    code: 'nats.unreachable',
+    message: /127\.0\.0\.1:9/,
+  })
 })

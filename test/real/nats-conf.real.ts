@@ -9,6 +9,9 @@ const server = findTool('nats-server')
 test('a nats.conf that the server refuses', skipWithout(server, 'nats-server'), () => {
   if (server === undefined) return
   const file = path.join(repository, 'k8s/components/nats/nats.conf')
-  const { code, output } = run(server, ['-t', '-c', file], { POD_NAME: 'millrace-nats-0' })
+  const { code, output } = run(server, ['-t', '-c', file], {
+    POD_NAME: 'millrace-nats-0',
+    NATS_PASSWORD: 'of-a-test',
+  })
   assert.equal(code, 0, output)
 })

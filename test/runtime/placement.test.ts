@@ -16,6 +16,16 @@ test('few cores share the writers, more cores give each its own thread', () => {
   )
 })
 
+test('actors beside the flow share a thread, also where a placement from before them does not name them', () => {
+  const all = [...ACTORS, 'auditor']
+  const control = (placement?: Record<string, string[]>) =>
+    placeActors(all, placement, 2).find(({ actors }) => actors.includes('auditor'))
+  assert.deepEqual(control(), { group: 'control', actors: ['auditor'] })
+  const old = { i: ['source.*', 'parse', 'enrich', 'sample'], d: ['writer.*', 'journal'] }
+  assert.deepEqual(control(old), { group: 'control', actors: ['auditor'] })
+  assert.deepEqual(control({ ...old, d: ['writer.*', 'journal', 'auditor'] })?.group, 'd')
+})
+
 const CHAIN = ['parse', 'enrich', 'sample']
 for (const [placement, problem] of [
   [{ a: ['source.*', ...CHAIN], j: ['journal'] }, /no group holds writer\.es, writer\.loki/],

@@ -2,6 +2,7 @@
 import { failure, indexNotFound, json, type RawJson } from './es-answer.js'
 import {
   compareValues,
+  filtersAggregation,
   type Hit,
   type Query,
   search,
@@ -19,9 +20,10 @@ type SearchBody = {
   readonly from?: number
   readonly _source?: boolean
   readonly sort?: Sort | readonly Sort[]
-  readonly aggs?: Readonly<Record<string, { readonly terms?: TermsBody }>>
+  readonly aggs?: Readonly<Record<string, { readonly terms?: TermsBody; readonly filters?: FiltersBody }>>
   readonly aggregations?: SearchBody['aggs']
 }
+type FiltersBody = { readonly filters: Readonly<Record<string, Query>> }
 type Sort = string | Readonly<Record<string, 'asc' | 'desc' | { readonly order?: 'asc' | 'desc' }>>
 
 const shards = (number: number) => ({ total: number, successful: number, skipped: 0, failed: 0 })
@@ -57,8 +59,10 @@ export function runSearch(request: Request, indices: readonly Index[]): Answer {
 
 function aggregations(hits: readonly Hit[], wanted: SearchBody['aggs']) {
   if (wanted === undefined) return {}
-  const entries = Object.entries(wanted).map(([name, { terms }]) => {
-    if (terms === undefined) throw unknownQuery(`unknown aggregation [${name}]: terms is the only kind`)
+  const entries = Object.entries(wanted).map(([name, { terms, filters }]) => {
+    if (filters !== undefined) return [name, filtersAggregation(hits, filters.filters)] as const
+    if (terms === undefined)
+      throw unknownQuery(`unknown aggregation [${name}]: terms and filters are the kinds`)
     return [name, termsAggregation(hits, terms)] as const
   })
   return { aggregations: Object.fromEntries(entries) }

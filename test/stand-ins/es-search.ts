@@ -99,6 +99,15 @@ const comparable = (value: string): number =>
 
 export type TermsBody = { readonly field: string; readonly size?: number }
 
+/** A bucket a named filter. */
+export function filtersAggregation(hits: readonly Hit[], filters: Readonly<Record<string, Query>>) {
+  const buckets = Object.entries(filters).map(([name, query]) => {
+    const test = compile(query)
+    return [name, { doc_count: hits.filter(test).length }] as const
+  })
+  return { buckets: Object.fromEntries(buckets) }
+}
+
 /** Buckets by count, then by key. `sum_other_doc_count` counts what did not get a bucket. */
 export function termsAggregation(hits: readonly Hit[], { field, size = 10 }: TermsBody) {
   for (const { index } of hits) refuseText(index, field)

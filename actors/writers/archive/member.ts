@@ -56,11 +56,15 @@ export function readMember(bytes: Buffer): Member | undefined {
   return { bytes: bytes.readUInt32LE(16), frames: ids === '' ? [] : ids.split(' ') }
 }
 
+/** The deflated part of a whole member. */
+export function bodyOf(member: Buffer): Buffer {
+  return member.subarray(HEADER_BYTES + member.readUInt16LE(10), member.length - TRAILER_BYTES)
+}
+
 /** Whether a member is whole: after a power cut its length can be there and its content not. */
 export function isWhole(member: Buffer): boolean {
   try {
-    const bodyAt = HEADER_BYTES + member.readUInt16LE(10)
-    const text = inflateRawSync(member.subarray(bodyAt, member.length - TRAILER_BYTES))
+    const text = inflateRawSync(bodyOf(member))
     return crc32(text) === member.readUInt32LE(member.length - 8)
   } catch {
     return false

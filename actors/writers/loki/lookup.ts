@@ -38,7 +38,8 @@ export async function storedOf(entries: readonly Entry[], query: LokiQuery): Pro
   return stored
 }
 
-async function readPages(
+/** Adds the rids of all entries that a log query with the rid as its line finds, page by page. */
+export async function readPages(
   logql: string,
   { fromMs, toMs }: { fromMs: number; toMs: number },
   query: LokiQuery,

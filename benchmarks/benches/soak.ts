@@ -1,0 +1,147 @@
+// A node under steady load with rotations for minutes or hours: does memory grow, do descriptors stay open, does it fall behind?
+import { parseDurationMs } from '../../protocol/config/values.js'
+import { MillraceError } from '../../protocol/errors.js'
+import { createTraffic } from '../generate/traffic.js'
+import type { Bench, Measurement } from '../harness/bench.js'
+import { courseCurve, type Sample, slope, watchNode } from '../harness/course.js'
+import { startLiveNode } from '../harness/node.js'
+import { writeOpenLoop } from '../harness/open-loop.js'
+import { arrived } from './arrived.js'
+
+/** What the kubelet keeps beside the live file. */
+const KEEP_ROTATED = 5
+const CASE = 'millrace'
+/** While a heap finds its size it grows: the slope is that of what follows. */
+const WARM_SHARE = 0.3
+
+export const soakBench: Bench = {
+  name: 'soak',
+  summary: 'steady load with rotations for long: growth of memory, open descriptors, lag',
+  metrics: [
+    { key: 'rssSlope', label: 'RSS grows', unit: 'MB an hour', better: 'lower', digits: 1 },
+    { key: 'rssMegabytes', label: 'RSS at the end', unit: 'MB', better: 'lower' },
+    { key: 'peakRssMegabytes', label: 'peak RSS', unit: 'MB', better: 'lower' },
+    { key: 'descriptorsFirst', label: 'descriptors when warm', unit: '', better: 'neither' },
+    { key: 'descriptorsLast', label: 'at the end', unit: '', better: 'lower' },
+    { key: 'lagSecondsMost', label: 'lag at most', unit: 's', better: 'lower', digits: 2 },
+    { key: 'journalMegabytesMost', label: 'journal at most', unit: 'MB', better: 'lower' },
+    { key: 'cpuPercent', label: 'CPU', unit: '% of a core', better: 'lower' },
+    { key: 'records', label: 'records', unit: '', better: 'neither' },
+  ],
+  ratios: [],
+  rounds: { default: 1, quick: 1, warmUp: 0 },
+  options: {
+    for: { value: 'duration', default: '10m', quick: '5s', text: 'how long, such as 10m or 6h' },
+    rate: { value: 'n', default: '10000', quick: '2000', text: 'records per second' },
+    pods: { value: 'n', default: '50', quick: '5', text: 'files that are written' },
+    rotate: { value: 'MB', default: '10', quick: '0.2', text: 'size at which a file is rotated' },
+    every: { value: 'ms', default: '1000', quick: '200', text: 'interval of the samples' },
+  },
+  async open(options, kit) {
+    const { scratch } = kit
+    const durationMs = parseDurationMs(options.text('for'))
+    if (durationMs === undefined)
+      throw new MillraceError(
+        'usage.bench',
+        `--for: got "${options.text('for')}", expected a duration such as 10m`,
+      )
+    const rate = options.number('rate', 1)
+    const sinks = await kit.sinks()
+    let samples: readonly Sample[] = []
+    return {
+      cases: [
+        {
+          name: CASE,
+          role: 'measured',
+          async measure() {
+            const root = scratch.fresh('soak')
+            const traffic = createTraffic({
+              root,
+              pods: options.number('pods', 1),
+              seed: 1,
+              rotateBytes: options.number('rotate') * 1e6,
+              keepRotated: KEEP_ROTATED,
+            })
+            const node = await startLiveNode({ scratch, name: 'soak', root, sinks })
+            await sinks.reset()
+            const course = watchNode(node, sinks, traffic.written, options.number('every', 50))
+            samples = course.samples
+            const records = Math.round((rate * durationMs) / 1000)
+            const reports = createReports(kit.say, traffic.written)
+            try {
+              const cpuBefore = node.usage().cpuSeconds
+              await writeOpenLoop({
+                traffic,
+                recordsPerSecond: rate,
+                records,
+                onStep: reports,
+                stop: kit.stop,
+              })
+              await arrived(sinks, traffic.written())
+              await course.end()
+              const usage = node.usage()
+              return {
+                ...courseFigures(course.samples, rate),
+                peakRssMegabytes: usage.peakRssBytes / 1e6,
+                cpuPercent: (100_000 * (usage.cpuSeconds - cpuBefore)) / durationMs,
+                records: traffic.written(),
+              }
+            } finally {
+              await course.end()
+              traffic.close()
+              await node.stop()
+            }
+          },
+        },
+      ],
+      notes: [
+        'lag is what is written and not acknowledged by both, in seconds of the rate; all records arrived in the end, else there is no report',
+      ],
+      bars: [{ what: 'memory under load', case: CASE, metric: 'peakRssMegabytes', most: 250 }],
+      plots: () => [
+        {
+          title: 'memory and journal',
+          xLabel: 'seconds',
+          yLabel: 'MB',
+          curves: [
+            courseCurve('RSS', samples, (sample) => sample.rssMegabytes),
+            courseCurve('journal', samples, (sample) => sample.journalMegabytes),
+          ],
+        },
+        {
+          title: 'open descriptors',
+          xLabel: 'seconds',
+          yLabel: 'descriptors',
+          curves: [courseCurve('descriptors', samples, (sample) => sample.descriptors)],
+        },
+      ],
+    }
+  },
+}
+
+/** What the samples tell; `rate` turns records into seconds. */
+export function courseFigures(samples: readonly Sample[], rate: number): Measurement {
+  const warm = samples.slice(Math.floor(samples.length * WARM_SHARE))
+  const last = samples.at(-1)
+  return {
+    rssSlope: slope(warm.map(({ seconds, rssMegabytes }) => [seconds / 3600, rssMegabytes] as const)),
+    rssMegabytes: last?.rssMegabytes ?? 0,
+    descriptorsFirst: warm[0]?.descriptors ?? 0,
+    descriptorsLast: last?.descriptors ?? 0,
+    lagSecondsMost: Math.max(
+      0,
+      ...warm.map(({ writtenRecords, acknowledgedRecords }) => (writtenRecords - acknowledgedRecords) / rate),
+    ),
+    journalMegabytesMost: Math.max(0, ...samples.map(({ journalMegabytes }) => journalMegabytes)),
+  }
+}
+
+/** A line a minute, so that a soak of hours shows that it lives. */
+function createReports(say: (line: string) => void, written: () => number): () => void {
+  let nextMs = performance.now() + 60_000
+  return () => {
+    if (performance.now() < nextMs) return
+    nextMs += 60_000
+    say(`${written()} records written`)
+  }
+}

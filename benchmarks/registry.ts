@@ -1,0 +1,21 @@
+// The list of benchmarks. A new one is a file in benches/ that exports a Bench, and a line here.
+import type { Bench } from './harness/bench.js'
+
+/** Loaded on demand: most need things that the others do not. */
+export const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
+  kernel: async () => (await import('./benches/kernel.js')).kernelBench,
+  fields: async () => (await import('./benches/fields.js')).fieldsBench,
+  serialization: async () => (await import('./benches/serialization.js')).serializationBench,
+  reuse: async () => (await import('./benches/reuse.js')).reuseBench,
+  sampling: async () => (await import('./benches/sampling.js')).samplingBench,
+  reload: async () => (await import('./benches/reload.js')).reloadBench,
+  journal: async () => (await import('./benches/journal.js')).journalBench,
+  writers: async () => (await import('./benches/writers.js')).writersBench,
+  pipeline: async () => (await import('./benches/pipeline.js')).pipelineBench,
+  latency: async () => (await import('./benches/latency.js')).latencyBench,
+  idle: async () => (await import('./benches/idle.js')).idleBench,
+  soak: async () => (await import('./benches/soak.js')).soakBench,
+  overload: async () => (await import('./benches/overload.js')).overloadBench,
+  scaling: async () => (await import('./benches/scaling.js')).scalingBench,
+  peers: async () => (await import('./benches/peers.js')).peersBench,
+}

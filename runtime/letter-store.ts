@@ -1,0 +1,190 @@
+// Reads the dead letters of a node and takes letters out: what was sent again or purged is noted first, files shrink when that is safe.
+import { createReadStream } from 'node:fs'
+import { appendFile, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import { systemCode } from '../protocol/errors.js'
+import type { DeadLetter } from './dead-letters.js'
+
+/*
+ * <data_dir>/dlq/<folder>/<8 digits>.ndjson   letters; the newest file belongs to a running writer (dead-letters.ts)
+ * <data_dir>/dlq/<folder>/removed.ids         `<frame>-<n>` a line: letters that are out though a file still holds them
+ *
+ * The folder is the backend's name, or `<backend>@audit` for what a repair could not send.
+ */
+export interface StoredLetter {
+  readonly letter: DeadLetter
+  /** Folder and file beneath the dead letters. */
+  readonly folder: string
+  readonly file: string
+}
+
+const FILE = /^\d{8}\.ndjson$/
+const REMOVED = 'removed.ids'
+
+export const letterId = (letter: Pick<DeadLetter, 'frame' | 'n'>): string => `${letter.frame}-${letter.n}`
+
+/** Every letter that is not out, oldest first by backend. A letter in two files (buried again after a crash) comes once. */
+export async function* readLetters(
+  root: string,
+  sinceMs = Number.NEGATIVE_INFINITY,
+): AsyncGenerator<StoredLetter> {
+  for (const folder of await foldersOf(root)) {
+    const gone = await removedOf(path.join(root, folder))
+    for (const file of await filesOf(path.join(root, folder))) {
+      const name = path.join(root, folder, file)
+      if (((await statOf(name))?.mtimeMs ?? 0) < sinceMs) continue
+      for await (const letter of lettersOf(name)) {
+        const id = letterId(letter)
+        if (gone.has(id)) continue
+        yield { letter, folder, file }
+      }
+    }
+  }
+}
+
+/** Lines of files that have not changed since they were counted. */
+export type LineCache = Map<string, { readonly key: string; readonly lines: number }>
+
+/** How many letters wait, and the bytes of their files, by backend. With a cache each byte is counted once. */
+export async function letterFigures(
+  root: string,
+  cache: LineCache = new Map(),
+): Promise<Map<string, { letters: number; bytes: number }>> {
+  const figures = new Map<string, { letters: number; bytes: number }>()
+  const seen = new Set<string>()
+  for (const folder of await foldersOf(root)) {
+    const backend = folder.split('@')[0] ?? folder
+    const known = figures.get(backend) ?? { letters: 0, bytes: 0 }
+    for (const file of await filesOf(path.join(root, folder))) {
+      const name = path.join(root, folder, file)
+      const found = await statOf(name)
+      if (found === undefined) continue
+      seen.add(name)
+      const key = `${found.size} ${found.mtimeMs}`
+      const cached = cache.get(name)
+      const lines = cached?.key === key ? cached.lines : await linesIn(name)
+      cache.set(name, { key, lines })
+      known.bytes += found.size
+      known.letters += lines
+    }
+    known.letters = Math.max(0, known.letters - (await removedOf(path.join(root, folder))).size)
+    figures.set(backend, known)
+  }
+  for (const name of cache.keys()) if (!seen.has(name)) cache.delete(name)
+  return figures
+}
+
+/**
+ * Takes letters out: durable when it resolves. `nodeRuns`: the newest file of each folder is then left as it is, since a writer
+ * appends to it.
+ */
+export async function removeLetters(
+  root: string,
+  letters: readonly Pick<StoredLetter, 'letter' | 'folder'>[],
+  nodeRuns: boolean,
+): Promise<void> {
+  const byFolder = new Map<string, string[]>()
+  for (const { letter, folder } of letters)
+    byFolder.set(folder, [...(byFolder.get(folder) ?? []), letterId(letter)])
+  for (const [folder, ids] of byFolder) {
+    const at = path.join(root, folder)
+    await appendSynced(path.join(at, REMOVED), ids.map((id) => `${id}\n`).join(''))
+    await compact(at, nodeRuns)
+  }
+}
+
+/** Drops removed letters from files, and from the list what no file holds any more. */
+async function compact(folder: string, nodeRuns: boolean): Promise<void> {
+  const gone = await removedOf(folder)
+  const files = await filesOf(folder)
+  const left = new Set<string>()
+  for (const file of nodeRuns ? files.slice(0, -1) : files) {
+    const name = path.join(folder, file)
+    const kept: string[] = []
+    let dropped = 0
+    for await (const letter of lettersOf(name)) {
+      if (gone.has(letterId(letter))) dropped++
+      else kept.push(JSON.stringify(letter))
+    }
+    if (dropped === 0) continue
+    if (kept.length === 0) await rm(name)
+    else await replace(name, `${kept.join('\n')}\n`)
+  }
+  const newest = files.at(-1)
+  if (nodeRuns && newest !== undefined)
+    for await (const letter of lettersOf(path.join(folder, newest)))
+      if (gone.has(letterId(letter))) left.add(letterId(letter))
+  const list = path.join(folder, REMOVED)
+  if (left.size === 0) await rm(list, { force: true })
+  else if (left.size < gone.size) await replace(list, [...left].map((id) => `${id}\n`).join(''))
+}
+
+async function* lettersOf(file: string): AsyncGenerator<DeadLetter> {
+  for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
+    const letter = parse(line)
+    if (letter !== undefined) yield letter
+  }
+}
+
+/** A line that is no letter is the torn end of a crash: it never counted. */
+function parse(line: string): DeadLetter | undefined {
+  try {
+    const letter = JSON.parse(line) as Partial<DeadLetter>
+    return typeof letter.frame === 'string' && typeof letter.n === 'number'
+      ? (letter as DeadLetter)
+      : undefined
+  } catch {
+    return undefined
+  }
+}
+
+async function linesIn(file: string): Promise<number> {
+  let lines = 0
+  for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>)
+    for (let at = chunk.indexOf(0x0a); at >= 0; at = chunk.indexOf(0x0a, at + 1)) lines++
+  return lines
+}
+
+async function foldersOf(root: string): Promise<string[]> {
+  try {
+    const entries = await readdir(root, { withFileTypes: true })
+    return entries.flatMap((entry) => (entry.isDirectory() ? [entry.name] : [])).sort()
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return []
+    throw error
+  }
+}
+
+async function filesOf(folder: string): Promise<string[]> {
+  return (await readdir(folder)).filter((name) => FILE.test(name)).sort()
+}
+
+async function removedOf(folder: string): Promise<Set<string>> {
+  try {
+    return new Set((await readFile(path.join(folder, REMOVED), 'utf8')).split('\n').filter(Boolean))
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return new Set()
+    throw error
+  }
+}
+
+async function statOf(file: string): Promise<{ mtimeMs: number; size: number } | undefined> {
+  return stat(file).catch(() => undefined)
+}
+
+async function appendSynced(file: string, text: string): Promise<void> {
+  await appendFile(file, text, { flush: true })
+}
+
+async function replace(file: string, text: string): Promise<void> {
+  const temporary = `${file}.new`
+  const handle = await open(temporary, 'w')
+  try {
+    await handle.writeFile(text)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  await rename(temporary, file)
+}
