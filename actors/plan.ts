@@ -106,7 +106,7 @@ export function planNode(config: Config, once: boolean, cores: number = cpus().l
 }
 
 /** The longest canonical record that every backend takes. */
-function canonicalBytesMax(config: Config): number {
+export function canonicalBytesMax(config: Config): number {
   const limits = Object.values(config.backends).flatMap((backend) =>
     backend.type === 'loki' ? [backend.line_bytes_max] : [],
   )

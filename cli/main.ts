@@ -25,6 +25,16 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./validate.js')).validateCommand(),
   },
   {
+    name: 'test',
+    summary: 'run unit tests of a configuration: lines in, what becomes of them out',
+    load: async () => (await import('./test.js')).testCommand(),
+  },
+  {
+    name: 'simulate',
+    summary: 'what a configuration would keep of recorded logs, and what it would cost',
+    load: async () => (await import('./simulate.js')).simulateCommand(),
+  },
+  {
     name: 'run',
     summary: 'run the node; with --once read everything, deliver it and exit',
     isNode: true,
@@ -45,6 +55,11 @@ const COMMANDS: readonly CommandEntry[] = [
     name: 'tap',
     summary: 'print the records that a running node keeps, as they pass',
     load: async () => (await import('./tap.js')).tapCommand(),
+  },
+  {
+    name: 'report',
+    summary: 'what a running node keeps, per service and level, and what it costs',
+    load: async () => (await import('./report.js')).reportCommand(),
   },
   {
     name: 'tenants',

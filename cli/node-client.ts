@@ -45,6 +45,11 @@ export async function fetchStatus(address: string, signal?: AbortSignal): Promis
   }
 }
 
+/** The node's metrics as Prometheus text. Throws as fetchStatus. */
+export async function fetchMetrics(address: string, signal?: AbortSignal): Promise<string> {
+  return readAll(await open(address, '/metrics', signal))
+}
+
 /** The answer's head has come and is a 200; its body is the caller's. */
 export function open(address: string, path: string, signal?: AbortSignal): Promise<IncomingMessage> {
   const { host, port } = splitListen(address)

@@ -7,12 +7,14 @@ import { ingestMemory } from '../ingest-memory.js'
 import { createOriginPositions } from './origins.js'
 import { createLiveRates } from './live-rates.js'
 import { createSealer } from './sealer.js'
-import { createStreams } from './streams.js'
+import { createStreams, type Streams } from './streams.js'
 
 export interface SampleOptions {
   readonly records: RecordsOptions
   /** The source actors that flow messages go to. */
   readonly sources: readonly string[]
+  /** Told of entries [from, to) of the scanner's table once they are judged, for commands that show verdicts; a node has none. */
+  readonly judged?: (streams: Streams, from: number, to: number) => void
 }
 
 const TICK_MS = 20
@@ -57,6 +59,7 @@ export function sample(context: ActorContext, options: SampleOptions): Actor {
       // The stream table is full, which reset_streams prevents; were it to happen, nothing may be lost.
       throw new Error('the stream table is full')
     }
+    options.judged?.(streams, from, to)
     let dropped = 0
     for (let record = from; record < to; record++) dropped += scanner.word(record, WORD.DROPPED)
     if (dropped > 0) context.metrics.add('fields_dropped_total', dropped)

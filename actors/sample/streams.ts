@@ -6,7 +6,7 @@ import { LEVELS, LOG_TYPES } from '../../protocol/levels.js'
 import type { Origin } from '../../protocol/messages.js'
 import type { ServiceCounts } from '../../protocol/traffic.js'
 import type { ActorContext } from '../../runtime/actor.js'
-import type { Rates, StreamKey } from './rates.js'
+import type { Rates, StreamKey, Verdict } from './rates.js'
 import { createStatusTables } from './status-tables.js'
 import { createTally, type ServiceTally } from './tally.js'
 
@@ -15,6 +15,8 @@ export interface Streams {
   meet(stream: NewStream): number
   /** Header entries for a frame's streams, in the order of their local numbers. */
   fields(ids: readonly number[]): StreamFields[]
+  /** What decides about a record of this stream now, with its status code where it has one. */
+  explain(id: number, status: number | undefined): Verdict
   /** An origin's labels changed: the fields of its streams follow. */
   refresh(origin: Origin): void
   /** New rates for every known stream, or for those of the services with these keys; before the first batch. */
@@ -92,6 +94,7 @@ export function createStreams(
       return rateOf(stream)
     },
     fields: (ids) => ids.map((id) => (known.get(id) as Known).fields),
+    explain: (id, status) => (rates as Rates).explain(keyOf(known.get(id) as Known), status),
     refresh(origin) {
       for (const stream of known.values())
         if (stream.met.contextId === origin.id) stream.fields = describe(stream.met)

@@ -3,13 +3,12 @@ import { resolve } from 'node:path'
 import type { RecordsOptions } from '../../protocol/config/node.js'
 import type { KubernetesSourceOptions } from '../../protocol/config/sources.js'
 import type { Actor, ActorContext } from '../../runtime/actor.js'
-import { multilineOf } from './fields.js'
+import { describeContainer, namespaceFilter } from './kubernetes/describe.js'
 import { containerLogOf, findContainerLogs, type ContainerLog } from './kubernetes/find.js'
 import { createPodLabels, type PodLabels } from './kubernetes/pod-labels.js'
 import { createPodReport } from './kubernetes/pod-report.js'
 import { openPodsApi } from './kubernetes/open-api.js'
 import type { PodsApi } from './kubernetes/pods-api.js'
-import { serviceNameOf } from './kubernetes/service-name.js'
 import { tailActor } from './tail/actor.js'
 import { createConditions } from './tail/conditions.js'
 import { createFolders } from './tail/folder.js'
@@ -31,10 +30,7 @@ export function kubernetesSource(context: ActorContext, source: KubernetesSource
   const nodeName = options.node_name ?? process.env['NODE_NAME'] ?? context.node.id
   const conditions = createConditions(context, name)
   const folders = createFolders(conditions, context.clock.now)
-  const excluded = new Set(options.exclude_namespaces)
-  const chosen = options.namespaces === undefined ? undefined : new Set(options.namespaces)
-  const wantsNamespace = (namespace: string) =>
-    !excluded.has(namespace) && (chosen === undefined || chosen.has(namespace))
+  const wantsNamespace = namespaceFilter(options)
   const report = source.reportsPods === true ? createPodReport(context) : undefined
   const labels: PodLabels = createPodLabels({
     context,
@@ -56,33 +52,7 @@ export function kubernetesSource(context: ActorContext, source: KubernetesSource
   function describe(log: FoundLog): OriginFields {
     if (!isContainerLog(log)) throw new TypeError(`${log.livePath} is not a container log`)
     const { pod, containerName } = log
-    const known = labels.of(pod.podUid)
-    const allowed =
-      known === undefined ? [] : options.labels_allow.filter((label) => known[label] !== undefined)
-    return {
-      format: 'cri',
-      content: 'auto',
-      ...multilineOf(options.multiline),
-      trusted: {
-        namespace: pod.namespace,
-        pod_uid: pod.podUid,
-        pod_name: pod.podName,
-        container_name: containerName,
-        node_name: nodeName,
-      },
-      fallback: {
-        service_name: serviceNameOf({
-          podName: pod.podName,
-          containerName,
-          nodeName,
-          ...(known === undefined ? {} : { labels: known }),
-        }),
-        log_type: 'app',
-      },
-      ...(allowed.length === 0 || known === undefined
-        ? {}
-        : { labels: Object.fromEntries(allowed.map((label) => [label, known[label] as string])) }),
-    }
+    return describeContainer({ pod, containerName, nodeName, labels: labels.of(pod.podUid) }, options)
   }
 
   const actor = tailActor({

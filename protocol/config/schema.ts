@@ -5,6 +5,7 @@ import { backend } from './backends.js'
 import { capture } from './capture.js'
 import { nats } from './nats.js'
 import { http, journal, node, records, runtime } from './node.js'
+import { report } from './report.js'
 import { sampling } from './sampling.js'
 import { source } from './sources.js'
 
@@ -30,6 +31,7 @@ export const configSchema = z.strictObject({
         .describe('Where frames are kept until the backends have them'),
     })
     .prefault({}),
+  report,
   audit,
   capture,
 })

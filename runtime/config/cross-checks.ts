@@ -27,6 +27,7 @@ export function crossCheck(config: Config): Finding[] {
     ...natsSignIn(config.nats),
     ...placement(config),
     ...samplingFindings(config.sampling),
+    ...costs(config),
     ...captureStore(config),
   ]
 }
@@ -132,6 +133,15 @@ function listenTwice(config: Config): Finding[] {
       })
   }
   return found
+}
+
+function costs({ report, backends }: Config): Finding[] {
+  return Object.keys(report.cost)
+    .filter((name) => !Object.hasOwn(backends, name))
+    .map((name) => ({
+      path: ['report', 'cost', name],
+      message: `report.cost.${name}: there is no backend of this name; there are ${Object.keys(backends).join(', ')}`,
+    }))
 }
 
 /** One way to sign in to NATS, whole. */

@@ -128,3 +128,13 @@ test('a `for` that does nothing is said', () => {
     /:5:13: sampling\.rules: broken: for has no effect/,
   )
 })
+
+test('a price for a backend that there is not is refused, and one below zero', () => {
+  const priced = (cost: string) => configText({ extra: `report: { cost: ${cost} }\n` })
+  assert.match(
+    first(priced('{ ess: { ingested_per_gb: 1 } }')),
+    /^5:19: report\.cost\.ess: there is no backend of this name; there are es$/,
+  )
+  assert.match(first(priced('{ es: { ingested_per_gb: -1 } }')), /got -1, expected a price of 0 or more/)
+  assert.equal(parse(priced('{ es: {} }')).config.report.cost['es']?.size_factor, 1)
+})
