@@ -1,5 +1,5 @@
 // The frame: one batch of canonical records with its index and the source positions it covers, as bytes on disk and on the wire.
-import { Packr, Unpackr } from 'msgpackr'
+import { Packr, Unpackr } from 'msgpackr/pack'
 import type { Position } from './positions.js'
 import { MillraceError } from './errors.js'
 

@@ -1,5 +1,5 @@
 // How a message crosses a thread boundary: msgpack for its fields, transferred buffers for its bodies.
-import { Packr } from 'msgpackr'
+import { Packr } from 'msgpackr/pack'
 import type { Message } from '../protocol/messages.js'
 
 /** Byte fields of at least this many bytes travel as bodies; smaller ones inside the msgpack. */

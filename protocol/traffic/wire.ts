@@ -1,5 +1,5 @@
 // The wire form of per-service counts, checked on arrival: anybody with the permission can publish anything.
-import { Packr } from 'msgpackr'
+import { Packr } from 'msgpackr/pack'
 
 /** Info records that services have seen in one second. */
 export interface ServiceCount {

@@ -1,5 +1,5 @@
 // The newest position of every file of every source, as the journal's frames state them; written whole into each new segment.
-import { Packr } from 'msgpackr'
+import { Packr } from 'msgpackr/pack'
 import type { Position } from '../../protocol/positions.js'
 
 export interface PositionTable {
