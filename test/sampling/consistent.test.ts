@@ -7,7 +7,12 @@ import type { Scanner } from '../../kernel/scanner.js'
 import { FLAG, FORMAT_LINES } from '../../kernel/table.js'
 import { sampling } from '../../protocol/config/sampling.js'
 import { LEVELS } from '../../protocol/levels.js'
-import { keepsTrace, namesTrace, rejectionThreshold, traceRandomness } from '../../protocol/sampling/consistent.js'
+import {
+  keepsTrace,
+  namesTrace,
+  rejectionThreshold,
+  traceRandomness,
+} from '../../protocol/sampling/consistent.js'
 import { CONTEXTS, frameLines, NOW_MS, smallScanner } from '../kernel/bench.js'
 import { seededRandom } from './rule-arbitraries.js'
 
@@ -81,7 +86,9 @@ test('the share that is kept is another than the rate', () => {
     'without a trace': ids.map((_, n) => `{"n":${n}}`),
     'with a trace id': ids.map((id) => `{"trace_id":"${id}"}`),
     'with an id of zeros': ids.map(() => `{"trace_id":"${'0'.repeat(32)}"}`),
-    'with the id of no span': ids.map((_, n) => `{"trace_id":"${['0', '-', '', '0000000000000000'][n % 4]}"}`),
+    'with the id of no span': ids.map(
+      (_, n) => `{"trace_id":"${['0', '-', '', '0000000000000000'][n % 4]}"}`,
+    ),
     'with a zero UUID': ids.map(() => '{"trace_id":"00000000-0000-0000-0000-000000000000"}'),
     'with a request id': ids.map((_, n) => `{"trace_id":"req-${n}"}`),
   }
