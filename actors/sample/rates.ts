@@ -71,20 +71,24 @@ export function createRates(
     const perSecond = decisionOf(stream)?.infoPerSecond
     return { rate: infoRate(perSecond, settings.info), why: 'info_live' }
   }
+  const metric: Verdict = { rate: settings.metric, why: 'metric' }
+  const { fatal, error, warn, debug, trace } = settings.tiers
+  const [ofFatal, ofError, ofWarn, ofDebug, ofTrace] = [fatal, error, warn, debug, trace].map(
+    (rate): Verdict => ({ rate, why: 'tier' }),
+  ) as [Verdict, Verdict, Verdict, Verdict, Verdict]
   function base(stream: StreamKey): Verdict {
-    const { tiers } = settings
-    if (LOG_TYPES[stream.logType] === 'metric') return { rate: settings.metric, why: 'metric' }
+    if (LOG_TYPES[stream.logType] === 'metric') return metric
     switch (LEVELS[stream.level]) {
       case 'FATAL':
-        return { rate: tiers.fatal, why: 'tier' }
+        return ofFatal
       case 'ERROR':
-        return { rate: tiers.error, why: 'tier' }
+        return ofError
       case 'WARN':
-        return { rate: tiers.warn, why: 'tier' }
+        return ofWarn
       case 'DEBUG':
-        return debugged(stream) ?? { rate: tiers.debug, why: 'tier' }
+        return debugged(stream) ?? ofDebug
       case 'TRACE':
-        return debugged(stream) ?? { rate: tiers.trace, why: 'tier' }
+        return debugged(stream) ?? ofTrace
       default:
         // Records whose level is not known are treated as info: neither noise nor an alarm.
         return info(stream)
@@ -112,7 +116,9 @@ export function createRates(
       if (above !== undefined) return above
       const tier = base(stream)
       if (book.set.rules.length === 0) return tier
-      const { rate = tier.rate, rule, status } = deciders.of(stream, heldText(stream))(tier.rate)
+      const decision = deciders.of(stream, heldText(stream))(tier.rate)
+      if (decision.rate === undefined && decision.status === undefined) return tier
+      const { rate = tier.rate, rule, status } = decision
       const why = rule === undefined ? tier.why : (`rule:${rule}` as const)
       return status === undefined ? { rate, why } : { rate, why, status }
     },
@@ -143,6 +149,7 @@ function fixedRate(
 }
 
 function changedServices(before: Decisions, after: Decisions): readonly string[] | undefined {
+  if (before === NO_DECISIONS) return undefined
   if (before.rules !== after.rules || !same(before.shared, after.shared)) return undefined
   const changed: string[] = []
   for (const [key, decision] of after.services)
