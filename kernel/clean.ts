@@ -85,6 +85,16 @@ function renamed(tally: Tally, member: JsonMember, trust: number): string | unde
   return `${target}_raw`
 }
 
+/** A log type in other letters than small ones, in small ones: `AUDIT` is no less evidence than `audit`. */
+function respelled(tally: Tally, member: JsonMember, trust: number): string | undefined {
+  if (targetOf(member.key) !== 'log_type' || (trustBit('log_type') & trust) !== 0) return undefined
+  const raw = tally.text.slice(member.value.start, member.value.end)
+  const small = raw.toLowerCase()
+  if (small === raw || !isReadable('log_type', small)) return undefined
+  tally.reasons |= SLOW.OTHER
+  return small
+}
+
 /** Members of a cleaned root object, in order: each one's text and value text. */
 export interface CleanMember {
   readonly key: string
@@ -97,13 +107,18 @@ function cleanMembers(tally: Tally, root: JsonNode, trust: number): CleanMember[
   const members: CleanMember[] = []
   const keys = new Set<string>()
   for (const member of firstMembers(tally, root.members)) {
-    const rawName = renamed(tally, member, trust)
+    const small = respelled(tally, member, trust)
+    const rawName = small === undefined ? renamed(tally, member, trust) : undefined
     const key = rawName ?? member.key
     if (keys.has(key)) {
       tally.dropped++
       continue
     }
     keys.add(key)
+    if (small !== undefined) {
+      members.push({ key, text: `"log_type":${small}`, value: small })
+      continue
+    }
     const text = renderMember(
       tally,
       member,

@@ -13,7 +13,7 @@ export interface LiveSettings extends LiveText {
   readonly decisions: LiveText
 }
 
-const SETTINGS_BYTES_MAX = 256 * 1024
+export const SETTINGS_BYTES_MAX = 256 * 1024
 export const DECISIONS_BYTES_MAX = 2 * 1024 * 1024
 
 export function createLiveMemory(text: string): LiveSettingsMemory {

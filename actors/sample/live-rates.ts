@@ -5,6 +5,7 @@ import type { SamplingOptions } from '../../protocol/config/sampling.js'
 import type { Boost } from '../../protocol/traffic.js'
 import type { ActorContext } from '../../runtime/actor.js'
 import { type Decisions, decodeDecisions } from '../traffic/decisions.js'
+import { createRuleBook, type RuleBook } from '../traffic/rule-book.js'
 import { createRates } from './rates.js'
 import type { Streams } from './streams.js'
 
@@ -26,6 +27,8 @@ export function createLiveRates(context: ActorContext, scanner: Scanner, streams
   let decisions = decodeDecisions(live.decisions.read())
   let boosts = inForce()
   let boostEndsMs = endOf(boosts)
+  let book: RuleBook | undefined
+  let bookOf = ''
   let rates = makeRates()
   let ends: (() => void)[] = []
   let fields = ''
@@ -43,7 +46,11 @@ export function createLiveRates(context: ActorContext, scanner: Scanner, streams
   }
 
   function makeRates(): ReturnType<typeof createRates> {
-    const made = createRates(settings, boosts)
+    const rules = JSON.stringify(settings.rules)
+    // Compiled rules keep what was worked out with them.
+    if (book === undefined || bookOf !== rules) book = createRuleBook(settings)
+    bookOf = rules
+    const made = createRates(settings, boosts, book)
     made.decided(decisions)
     return made
   }

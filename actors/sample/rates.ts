@@ -1,11 +1,12 @@
 // What share of a stream's records is kept, and why: boosts, then rules, then the tiers with the live traffic of its service.
 import type { SamplingOptions } from '../../protocol/config/sampling.js'
 import { LEVELS, LOG_TYPES } from '../../protocol/levels.js'
-import type { DecideInput, Decision } from '../../protocol/sampling/rules.js'
-import { type Boost, boostMatches, serviceKey } from '../../protocol/traffic.js'
+import { type Boost, serviceKey } from '../../protocol/traffic.js'
 import { type Decisions, NO_DECISIONS, type ServiceDecision } from '../traffic/decisions.js'
 import { infoRate } from '../traffic/estimate.js'
-import { createRuleBook, heldFrom } from '../traffic/rule-book.js'
+import { createRuleBook, type RuleBook } from '../traffic/rule-book.js'
+import { createBoostIndex } from './boost-index.js'
+import { createDeciders, inputOf } from './deciders.js'
 
 export interface StreamKey {
   readonly service: string
@@ -16,6 +17,8 @@ export interface StreamKey {
   readonly logType: number
   readonly pod?: string
   readonly pod_uid?: string
+  /** serviceKey of its names, where the caller has it: thousands of streams are asked for at a reload. */
+  readonly key?: string
 }
 
 /** What set a rate: `info_fixed` is a rate of `info.services` or `tiers.info`, `info_live` the traffic, `rule:NAME` a rule. */
@@ -39,6 +42,8 @@ export interface Verdict {
 
 export interface Rates {
   of(stream: StreamKey): Verdict
+  /** Some boost is for this pod: `of` has to be asked for its streams one by one. */
+  boostsPod(pod: string | undefined, uid: string | undefined): boolean
   /** What decides about one record of a stream, with its status code where it has one. */
   explain(stream: StreamKey, status: number | undefined): Verdict
   /** Some rule asks for status codes. */
@@ -47,78 +52,73 @@ export interface Rates {
   decided(decisions: Decisions): readonly string[] | undefined
 }
 
-const DECIDED_MAX = 16_384
-
-/** `boosts` are those in force now: their ends are for the caller to heed. */
-export function createRates(settings: SamplingOptions, boosts: readonly Boost[] = []): Rates {
+/** `boosts` are those in force now: their ends are for the caller to heed. `book`: the rules of these settings, where they are compiled already. */
+export function createRates(
+  settings: SamplingOptions,
+  boosts: readonly Boost[] = [],
+  book: RuleBook = createRuleBook(settings),
+): Rates {
   const debugServices = new Set(settings.debug_services)
-  const book = createRuleBook(settings)
+  const hasFixed = Object.keys(settings.info.services).length > 0
+  const boosted = createBoostIndex(boosts)
+  const deciders = createDeciders(book)
   let decisions = NO_DECISIONS
-  const decisionOf = (key: string): ServiceDecision | undefined =>
-    decisions.services.get(key) ?? decisions.shared
+  const decisionOf = (stream: StreamKey): ServiceDecision | undefined =>
+    decisions.services.get(stream.key ?? serviceKey(stream)) ?? decisions.shared
   function info(stream: StreamKey): Verdict {
-    const fixed = settings.tiers.info ?? fixedRate(settings.info.services, stream)
+    const fixed = settings.tiers.info ?? (hasFixed ? fixedRate(settings.info.services, stream) : undefined)
     if (fixed !== undefined) return { rate: fixed, why: 'info_fixed' }
-    const perSecond = decisionOf(serviceKey(stream))?.infoPerSecond
+    const perSecond = decisionOf(stream)?.infoPerSecond
     return { rate: infoRate(perSecond, settings.info), why: 'info_live' }
   }
+  const metric: Verdict = { rate: settings.metric, why: 'metric' }
+  const { fatal, error, warn, debug, trace } = settings.tiers
+  const [ofFatal, ofError, ofWarn, ofDebug, ofTrace] = [fatal, error, warn, debug, trace].map(
+    (rate): Verdict => ({ rate, why: 'tier' }),
+  ) as [Verdict, Verdict, Verdict, Verdict, Verdict]
   function base(stream: StreamKey): Verdict {
-    const { tiers } = settings
-    if (LOG_TYPES[stream.logType] === 'metric') return { rate: settings.metric, why: 'metric' }
+    if (LOG_TYPES[stream.logType] === 'metric') return metric
     switch (LEVELS[stream.level]) {
       case 'FATAL':
-        return { rate: tiers.fatal, why: 'tier' }
+        return ofFatal
       case 'ERROR':
-        return { rate: tiers.error, why: 'tier' }
+        return ofError
       case 'WARN':
-        return { rate: tiers.warn, why: 'tier' }
+        return ofWarn
       case 'DEBUG':
-        return debugged(stream) ?? { rate: tiers.debug, why: 'tier' }
+        return debugged(stream) ?? ofDebug
       case 'TRACE':
-        return debugged(stream) ?? { rate: tiers.trace, why: 'tier' }
+        return debugged(stream) ?? ofTrace
       default:
         // Records whose level is not known are treated as info: neither noise nor an alarm.
         return info(stream)
     }
   }
   function debugged({ namespace, service }: StreamKey): Verdict | undefined {
+    if (debugServices.size === 0) return undefined
     const named = debugServices.has(service) || debugServices.has(`${namespace}/${service}`)
     return named ? { rate: 1, why: 'debug_service' } : undefined
   }
   function aboveRules(stream: StreamKey): Verdict | undefined {
     // Audit records are evidence: nothing samples them away.
     if (LOG_TYPES[stream.logType] === 'audit') return { rate: 1, why: 'audit' }
-    if (boosts.some(({ match }) => boostMatches(match, stream))) return { rate: 1, why: 'boost' }
+    if (boosted.matches(stream)) return { rate: 1, why: 'boost' }
     return undefined
-  }
-  function inputOf(stream: StreamKey, baseRate: number, held: string): DecideInput {
-    const { service, namespace, level, logType } = stream
-    return { service, namespace, level, logType, baseRate, window: undefined, held: heldFrom(held) }
   }
   // Right after a reload the decisions may still be those of other rules.
   const heldText = (stream: StreamKey): string =>
-    decisions.rules === book.key ? (decisionOf(serviceKey(stream))?.held ?? '') : ''
-  /** Streams that no rule can tell apart: thousands of them are decided at every reload. */
-  const decided = new Map<string, Decision>()
-  function decide(stream: StreamKey, baseRate: number): Decision {
-    const held = heldText(stream)
-    const alike = `${stream.level} ${stream.logType} ${baseRate} ${held}`
-    const key = book.namesServices ? `${alike} ${serviceKey(stream)}` : alike
-    const known = decided.get(key)
-    if (known !== undefined) return known
-    if (decided.size >= DECIDED_MAX) decided.clear()
-    const decision = book.set.decide(inputOf(stream, baseRate, held))
-    decided.set(key, decision)
-    return decision
-  }
+    decisions.rules === book.key ? (decisionOf(stream)?.held ?? '') : ''
   return {
     usesStatus: book.set.usesStatus,
+    boostsPod: boosted.namesPod,
     of(stream) {
       const above = aboveRules(stream)
       if (above !== undefined) return above
       const tier = base(stream)
       if (book.set.rules.length === 0) return tier
-      const { rate = tier.rate, rule, status } = decide(stream, tier.rate)
+      const decision = deciders.of(stream, heldText(stream))(tier.rate)
+      if (decision.rate === undefined && decision.status === undefined) return tier
+      const { rate = tier.rate, rule, status } = decision
       const why = rule === undefined ? tier.why : (`rule:${rule}` as const)
       return status === undefined ? { rate, why } : { rate, why, status }
     },
@@ -126,7 +126,8 @@ export function createRates(settings: SamplingOptions, boosts: readonly Boost[] 
       const above = aboveRules(stream)
       if (above !== undefined) return above
       const tier = base(stream)
-      const found = book.set.explain(inputOf(stream, tier.rate, heldText(stream)), status)
+      const input = { ...inputOf(stream, heldText(stream)), baseRate: tier.rate }
+      const found = book.set.explain(input, status)
       return found === undefined ? tier : { rate: found.rate, why: `rule:${found.rule.name}` }
     },
     decided(next) {
@@ -148,6 +149,7 @@ function fixedRate(
 }
 
 function changedServices(before: Decisions, after: Decisions): readonly string[] | undefined {
+  if (before === NO_DECISIONS) return undefined
   if (before.rules !== after.rules || !same(before.shared, after.shared)) return undefined
   const changed: string[] = []
   for (const [key, decision] of after.services)

@@ -1,11 +1,12 @@
 // The kernel's tables of rates by status code, shared by the streams for which the rules come to the same.
 import type { Scanner } from '../../kernel/scanner.js'
-import { STATUS_TABLES } from '../../kernel/table.js'
-import type { ActorContext } from '../../runtime/actor.js'
+import { STATUS_TABLES, STREAMS_MAX } from '../../kernel/table.js'
 
 export interface StatusTables {
-  /** Gives the stream this table, or none. Returns the rate of its records without a status: higher than `rate` where no table was free. */
-  set(stream: number, rate: number, status: Float32Array | undefined): number
+  /** The number of a table with these rates, 0: none was free. Give it to a stream before the next is asked for. */
+  numberOf(status: Float32Array): number
+  /** Gives the stream this table, or none: 0. */
+  give(stream: number, number: number): void
   /** The kernel has forgotten its streams. */
   reset(): void
 }
@@ -15,23 +16,28 @@ interface Table {
   streams: number
 }
 
-export function createStatusTables(context: ActorContext, scanner: Scanner): StatusTables {
+export function createStatusTables(scanner: Scanner): StatusTables {
   /** tables[n] is the kernel's table n + 1. */
   const tables: Table[] = Array.from({ length: STATUS_TABLES }, () => ({ rates: undefined, streams: 0 }))
-  const given = new Map<number, number>()
-  function take(stream: number, number: number): void {
-    const before = given.get(stream) ?? 0
+  /** Table by stream, 0: none. */
+  const given = new Uint8Array(STREAMS_MAX + 1)
+  function give(stream: number, number: number): void {
+    const before = given[stream] as number
     if (before === number) return
     if (before > 0) (tables[before - 1] as Table).streams--
-    if (number > 0) {
-      ;(tables[number - 1] as Table).streams++
-      given.set(stream, number)
-    } else given.delete(stream)
+    if (number > 0) (tables[number - 1] as Table).streams++
+    given[stream] = number
     scanner.setStatusTable(stream, number)
   }
   function numberOf(status: Float32Array): number {
+    const same = tables.findIndex(({ rates }) => rates === status)
+    if (same >= 0) return same + 1
     const known = tables.findIndex(({ rates }) => rates !== undefined && equal(rates, status))
-    if (known >= 0) return known + 1
+    if (known >= 0) {
+      // Of rules that were compiled again: from now on it is found at once.
+      ;(tables[known] as Table).rates = status
+      return known + 1
+    }
     const free = tables.findIndex(({ streams }) => streams === 0)
     if (free < 0) return 0
     ;(tables[free] as Table).rates = status
@@ -39,26 +45,16 @@ export function createStatusTables(context: ActorContext, scanner: Scanner): Sta
     return free + 1
   }
   return {
-    set(stream, rate, status) {
-      if (status === undefined) {
-        take(stream, 0)
-        return rate
-      }
-      const number = numberOf(status)
-      take(stream, number)
-      if (number > 0) return rate
-      // Rather too many of this stream's records than one that a rule wants.
-      context.metrics.add('sampling_status_tables_full_total', 1)
-      return status.reduce((most, each) => Math.max(most, Number.isNaN(each) ? 0 : each), rate)
-    },
+    numberOf,
+    give,
     reset() {
-      given.clear()
+      given.fill(0)
       for (const table of tables) table.streams = 0
     },
   }
 }
 
-/** Rules that come to the same give the same object, until they are compiled again. */
 function equal(a: Float32Array, b: Float32Array): boolean {
-  return a === b || a.every((rate, at) => Object.is(rate, b[at]))
+  for (let at = 0; at < a.length; at++) if (!Object.is(a[at], b[at])) return false
+  return true
 }

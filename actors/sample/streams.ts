@@ -17,7 +17,7 @@ export interface Streams {
   fields(ids: readonly number[]): StreamFields[]
   /** What decides about a record of this stream now, with its status code where it has one. */
   explain(id: number, status: number | undefined): Verdict
-  /** An origin's labels changed: the fields of its streams follow. */
+  /** An origin's labels changed: the fields of its streams follow, and their rates where they belong to another service now. */
   refresh(origin: Origin): void
   /** New rates for every known stream, or for those of the services with these keys; before the first batch. */
   apply(rates: Rates, services?: readonly string[]): void
@@ -30,8 +30,15 @@ export interface Streams {
 
 interface Known {
   readonly met: NewStream
-  readonly service: ServiceTally
+  kind: Kind
   fields: StreamFields
+}
+
+/** Streams that differ by their origin alone: one verdict is for all of them, unless a boost asks for their pod. */
+interface Kind {
+  readonly service: ServiceTally
+  readonly names: StreamKey
+  readonly streams: Set<Known>
 }
 
 export function createStreams(
@@ -40,9 +47,10 @@ export function createStreams(
   originOf: (id: number) => Origin | undefined,
 ): Streams {
   const known = new Map<number, Known>()
-  const byService = new Map<string, Known[]>()
+  /** Kinds of a service by level and type. */
+  const byService = new Map<string, Kind[]>()
   const tally = createTally(context.metrics)
-  const tables = createStatusTables(context, scanner)
+  const tables = createStatusTables(scanner)
   let rates: Rates | undefined
   /** Taken at a reset, for the next take. */
   let carried: ServiceCounts[] = []
@@ -59,16 +67,53 @@ export function createStreams(
       ...(labels === undefined ? {} : { labels }),
     }
   }
+  function kindOf({ level, logType }: NewStream, fields: StreamFields): Kind {
+    const service = tally.of({ namespace: fields.namespace, service: fields.service_name })
+    let kinds = byService.get(service.key)
+    if (kinds === undefined) {
+      kinds = []
+      byService.set(service.key, kinds)
+    }
+    return (kinds[level * LOG_TYPES.length + logType] ??= newKind(service, level, logType))
+  }
+  function setKind(kind: Kind): void {
+    const verdict = (rates as Rates).of(kind.names)
+    const table = tableOf(verdict)
+    for (const stream of kind.streams) {
+      const own = boostsPod(stream)
+      scanner.setRate(stream.met.id, own ? rateOf(stream) : settle(stream, verdict, table))
+    }
+  }
+  const boostsPod = ({ fields: { pod_name, pod_uid } }: Known): boolean =>
+    (rates as Rates).boostsPod(pod_name, pod_uid)
   /** The rate of its records without a status; of the others there may be a table. */
   function rateOf(stream: Known): number {
-    const { rate, status } = (rates as Rates).of(keyOf(stream))
-    return tables.set(stream.met.id, rate, status)
+    const verdict = (rates as Rates).of(namesOf(stream))
+    return settle(stream, verdict, tableOf(verdict))
   }
-  const set = (stream: Known): void => scanner.setRate(stream.met.id, rateOf(stream))
+  const tableOf = ({ status }: Verdict): number => (status === undefined ? 0 : tables.numberOf(status))
+  /** Gives the stream its table; returns its rate without a status: higher than the verdict's where no table was free. */
+  function settle({ met: { id } }: Known, { rate, status }: Verdict, table: number): number {
+    tables.give(id, table)
+    if (status === undefined || table > 0) return rate
+    // Rather too many of this stream's records than one that a rule wants.
+    context.metrics.add('sampling_status_tables_full_total', 1)
+    return status.reduce((most, each) => Math.max(most, Number.isNaN(each) ? 0 : each), rate)
+  }
+  function join(stream: Known): number {
+    const { kind, met } = stream
+    kind.streams.add(stream)
+    scanner.setService(met.id, kind.service.slot)
+    return rateOf(stream)
+  }
   function count(): void {
     scanner.takeCounts((counts) => {
       const { id, seen, kept } = counts
-      const { met, fields, service } = known.get(id) as Known
+      const {
+        met,
+        fields,
+        kind: { service },
+      } = known.get(id) as Known
       if (kept > 0) context.metrics.add('records_kept_total', kept, { level: fields.log_level })
       if (kept < seen) context.metrics.add('records_dropped_total', seen - kept, { reason: 'sampled' })
       tally.add(service, met.level, met.logType, counts)
@@ -84,25 +129,29 @@ export function createStreams(
   return {
     meet(met) {
       const fields = describe(met)
-      const service = tally.of({ namespace: fields.namespace, service: fields.service_name })
-      const stream = { met, fields, service }
+      const stream: Known = { met, fields, kind: kindOf(met, fields) }
       known.set(met.id, stream)
-      scanner.setService(met.id, service.slot)
-      const siblings = byService.get(service.key)
-      if (siblings === undefined) byService.set(service.key, [stream])
-      else siblings.push(stream)
-      return rateOf(stream)
+      return join(stream)
     },
     fields: (ids) => ids.map((id) => (known.get(id) as Known).fields),
-    explain: (id, status) => (rates as Rates).explain(keyOf(known.get(id) as Known), status),
+    explain: (id, status) => (rates as Rates).explain(namesOf(known.get(id) as Known), status),
     refresh(origin) {
-      for (const stream of known.values())
-        if (stream.met.contextId === origin.id) stream.fields = describe(stream.met)
+      const concerned = [...known.values()].filter(({ met }) => met.contextId === origin.id)
+      if (concerned.length === 0) return
+      // What was counted until now is the old name's.
+      count()
+      for (const stream of concerned) {
+        stream.fields = describe(stream.met)
+        stream.kind.streams.delete(stream)
+        stream.kind = kindOf(stream.met, stream.fields)
+        scanner.setRate(stream.met.id, join(stream))
+      }
     },
     apply(next, services) {
       rates = next
-      if (services === undefined) for (const stream of known.values()) set(stream)
-      else for (const key of services) for (const stream of byService.get(key) ?? []) set(stream)
+      const changed = services?.map((key) => byService.get(key) ?? []) ?? byService.values()
+      // Kinds lie by number, with holes.
+      for (const kinds of changed) kinds.forEach(setKind)
     },
     count,
     take() {
@@ -130,14 +179,12 @@ export function createStreams(
   }
 }
 
-function keyOf({ met: { level, logType }, fields }: Known): StreamKey {
-  const { service_name: service, namespace, pod_name: pod, pod_uid } = fields
-  return {
-    service,
-    namespace,
-    level,
-    logType,
-    ...(pod === undefined ? {} : { pod }),
-    ...(pod_uid === undefined ? {} : { pod_uid }),
-  }
+function newKind(service: ServiceTally, level: number, logType: number): Kind {
+  const { namespace, service: name, key } = service
+  return { service, names: { namespace, service: name, key, level, logType }, streams: new Set() }
+}
+
+function namesOf({ kind: { names }, fields: { pod_name: pod, pod_uid } }: Known): StreamKey {
+  const named = pod === undefined ? names : { ...names, pod }
+  return pod_uid === undefined ? named : { ...named, pod_uid }
 }

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { SamplingOptions } from '../../protocol/config/sampling.js'
 import { LEVELS } from '../../protocol/levels.js'
-import { comparisonsOf } from '../../protocol/sampling/rule-ast.js'
+import { comparisonsOf, type Metric } from '../../protocol/sampling/rule-ast.js'
 import type { Held, HeldState } from '../../protocol/sampling/rule-held.js'
 import { type CompiledRule, compileRules, type RuleSet } from '../../protocol/sampling/rules.js'
 import type { ServiceName, WindowFigures } from '../../protocol/traffic.js'
@@ -11,8 +11,8 @@ export interface RuleBook {
   /** Names the conditions in their order: a text of what is held means nothing to other ones. */
   readonly key: string
   readonly set: RuleSet
-  /** Some rule asks for a service's name or namespace; otherwise services with equal figures are alike. */
-  readonly namesServices: boolean
+  /** Names that rules ask for; services with names that are not among them are alike to all rules. */
+  readonly named: { readonly services: ReadonlySet<string>; readonly namespaces: ReadonlySet<string> }
   /** The memory of one service; `before` is that of the rules before these. */
   service(name: ServiceName, before?: ServiceRules): ServiceRules
 }
@@ -35,11 +35,14 @@ export function createRuleBook({ rules }: Pick<SamplingOptions, 'rules'>): RuleB
   return {
     key: createHash('sha256').update(conditions).digest('base64url').slice(0, 16),
     set,
-    namesServices: set.rules.some(({ expression }) =>
-      comparisonsOf(expression).some(({ metric }) => metric === 'service_name' || metric === 'namespace'),
-    ),
+    named: { services: namesIn(set, 'service_name'), namespaces: namesIn(set, 'namespace') },
     service: (name, before) => serviceRules(set, name, before?.state()),
   }
+}
+
+function namesIn(set: RuleSet, metric: Metric): ReadonlySet<string> {
+  const comparisons = set.rules.flatMap(({ expression }) => comparisonsOf(expression))
+  return new Set(comparisons.flatMap((each) => (each.metric === metric ? each.values.map(String) : [])))
 }
 
 function serviceRules(set: RuleSet, name: ServiceName, before?: HeldState): ServiceRules {

@@ -67,13 +67,25 @@ function traceRandom(start: usize, end: usize): u64 {
   return (hash ^ (hash >> 33)) & RANDOM_MASK
 }
 
+/**
+ * False for what loggers write where there is no trace: only zeros and dashes, such as the all-zero id, which W3C trace context calls invalid.
+ * As an id it would tie the fate of all such records together, and drop every one of them at any rate below 1.
+ */
+function namesTrace(start: usize, end: usize): bool {
+  for (let at = start; at < end; at++) {
+    const byte = load<u8>(at)
+    if (byte != 48 && byte != 45) return true
+  }
+  return false
+}
+
 function isKept(entry: usize, rate: f32): bool {
   if (rate >= 1) return true
   if (rate <= 0) return false
   const threshold = <u64>nearest((1 - <f64>rate) * RANDOM_RANGE)
   const start = <usize>load<u32>(entry, T.TRACE)
   const end = <usize>load<u32>(entry, T.TRACE + 4)
-  const value = end > start ? traceRandom(start, end) : random() >> 8
+  const value = namesTrace(start, end) ? traceRandom(start, end) : random() >> 8
   return value >= threshold
 }
 

@@ -8,6 +8,7 @@
 const RANDOM_RANGE = 2 ** 56
 const RANDOM_MASK = (1n << 56n) - 1n
 const MASK_64 = (1n << 64n) - 1n
+const NO_TRACE = /^[0-]*$/
 const TRACE_ID = /^[0-9a-f]{32}$/i
 
 /** 0 … 2^56; what has as much randomness or more is kept. The rate counts as the kernel holds it, a 32-bit float. */
@@ -27,7 +28,15 @@ export function traceRandomness(traceId: string): bigint {
   return (hash ^ (hash >> 33n)) & RANDOM_MASK
 }
 
-/** Whether records of this trace are kept at a rate 0 … 1. */
+/**
+ * False for what loggers write where there is no trace: nothing, or only zeros and dashes, such as the all-zero id, which W3C trace context calls
+ * invalid. Such records are kept each by chance of its own.
+ */
+export function namesTrace(traceId: string): boolean {
+  return !NO_TRACE.test(traceId)
+}
+
+/** Whether records of this trace are kept at a rate 0 … 1; for texts that name a trace. */
 export function keepsTrace(traceId: string, rate: number): boolean {
   if (rate >= 1) return true
   return rate > 0 && traceRandomness(traceId) >= rejectionThreshold(rate)

@@ -38,16 +38,22 @@ const NOTHING: Decision = {}
 const CACHED_MAX = 4096
 
 /** Rules of an ERROR or FATAL stream raise its rate only, unless their condition speaks of levels: an incident's rule is not meant to hide it. */
-export function rateOfRule({ keep, prepared }: RankedRule, { level, baseRate }: BaseInput): number {
-  const isAlarm = LEVELS[level] === 'ERROR' || LEVELS[level] === 'FATAL'
-  return isAlarm && !prepared.namesLevel ? Math.max(keep, baseRate) : keep
+function raisesOnly({ prepared }: RankedRule, { level }: Pick<BaseInput, 'level'>): boolean {
+  return (LEVELS[level] === 'ERROR' || LEVELS[level] === 'FATAL') && !prepared.namesLevel
 }
 
-/** `effective` gives the truths of a rule's window comparisons that count now; the rules are in order of priority. */
-export function createDecider<Input extends BaseInput, Rule extends RankedRule>(
+export function rateOfRule(rule: RankedRule, input: Pick<BaseInput, 'level' | 'baseRate'>): number {
+  return raisesOnly(rule, input) ? Math.max(rule.keep, input.baseRate) : rule.keep
+}
+
+/**
+ * `effective` gives the truths of a rule's window comparisons that count now; the rules are in order of priority. The function for a stream
+ * (its `baseRate` aside) may be kept as long as these truths stay.
+ */
+export function createDecider<Input extends Omit<BaseInput, 'baseRate'>, Rule extends RankedRule>(
   rules: readonly Rule[],
   effective: (rule: Rule, input: Input) => readonly Truths[],
-): (input: Input) => Decision {
+): (input: Input) => (baseRate: number) => Decision {
   const claimsByKey = createCache<readonly Claim[]>()
   const decisions = createCache<Decision>()
   const tables = createCache<Float32Array>()
@@ -56,12 +62,21 @@ export function createDecider<Input extends BaseInput, Rule extends RankedRule>(
     const streams = rules.map(({ prepared }) => prepared.streamTruths(input))
     const key = streams.map((stream, at) => `${stream}:${truths[at]?.join('+')}`).join(';')
     const claims = claimsByKey(key, () => claimsOf(rules, truths, streams))
-    const rates = claims.map(({ rule }) => rateOfRule(rule, input))
-    // A rate that is the stream's already needs no table. So, too, where no rule holds.
-    if (rates.every((rate) => rate === input.baseRate) && !hasAbsent(claims)) return NOTHING
-    return decisions(`${key}|${rates.join()}|${dependsOnBase(claims) ? input.baseRate : ''}`, () =>
-      decisionOf(claims, rates, input.baseRate, tables),
-    )
+    if (claims.length === 0) return () => NOTHING
+    const fixed = !dependsOnBase(claims) && !claims.some(({ rule }) => raisesOnly(rule, input))
+    const keeps = claims.map(({ rule }) => rule.keep)
+    const absent = hasAbsent(claims)
+    let last: { readonly baseRate: number; readonly decision: Decision } | undefined
+    return (baseRate) => {
+      const rates = fixed ? keeps : claims.map(({ rule }) => rateOfRule(rule, { ...input, baseRate }))
+      // A rate that is the stream's already needs no table.
+      if (!absent && rates.every((rate) => rate === baseRate)) return NOTHING
+      if (last !== undefined && (fixed || last.baseRate === baseRate)) return last.decision
+      const rest = `${rates.join()}|${dependsOnBase(claims) ? baseRate : ''}`
+      const decision = decisions(`${key}|${rest}`, () => decisionOf(claims, rates, baseRate, tables))
+      last = { baseRate, decision }
+      return decision
+    }
   }
 }
 

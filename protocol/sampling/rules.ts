@@ -15,6 +15,7 @@ export type { Held, HeldState } from './rule-held.js'
 export type { StreamFacts, WindowMetrics } from './rule-evaluate.js'
 
 export const RULES_MAX = 256
+const UNTOUCHED: Decision = {}
 
 /** A rule as the configuration has it. */
 export interface RuleOptions {
@@ -60,6 +61,8 @@ export interface RuleSet {
   /** The memory of `for` of one service; `before` is that of a Held for other rules or before a restart. */
   createHeld(before?: HeldState): Held
   decide(input: DecideInput): Decision
+  /** As decide, for many base rates: may be kept as long as what `input` has of windows stays as it is. */
+  decider(input: Omit<DecideInput, 'baseRate'>): (baseRate: number) => Decision
   /** The rule that decides about one record, and the rate it gives; undefined: none. */
   explain(
     input: DecideInput,
@@ -77,19 +80,22 @@ export function compileRules(options: readonly RuleOptions[]): RuleSet {
   }
   const rules = options.map(compileRule)
   const byPriority = [...rules].sort((a, b) => b.weight - a.weight || b.keep - a.keep || a.index - b.index)
-  const effective = (rule: CompiledRule, input: DecideInput): readonly number[] => {
+  const effective = (rule: CompiledRule, input: Omit<DecideInput, 'baseRate'>): readonly number[] => {
     // What is held has the last window in it, if it has seen one.
     const held = input.held?.effective(rule.index) ?? []
     return held.length > 0 ? held : [rule.prepared.windowTruths(input.window)]
   }
-  const decider = createDecider(byPriority, effective)
+  const ofStream = createDecider(byPriority, effective)
+  const decider = (input: Omit<DecideInput, 'baseRate'>) =>
+    isAudit(input) ? () => UNTOUCHED : ofStream(input)
   return {
     rules,
     usesStatus: rules.some(({ prepared }) => prepared.usesStatus),
     usesWindow: rules.some(({ prepared }) => prepared.windowComparisons > 0),
     notes: rules.flatMap(notesOf),
     createHeld: (before) => createHeld(rules, before),
-    decide: (input) => (isAudit(input) ? {} : decider(input)),
+    decide: (input) => decider(input)(input.baseRate),
+    decider,
     explain(input, status) {
       if (isAudit(input)) return undefined
       const holds = (rule: CompiledRule): boolean =>

@@ -4,6 +4,7 @@ import { planFields } from '../../kernel/fields.js'
 import { sampling, type SamplingOptions } from '../../protocol/config/sampling.js'
 import { MillraceError } from '../../protocol/errors.js'
 import { compileRules } from '../../protocol/sampling/rules.js'
+import { SETTINGS_BYTES_MAX } from '../live-settings.js'
 import { explain } from './explain.js'
 import type { Environment } from './substitute.js'
 
@@ -25,8 +26,14 @@ export function checkSampling(section: unknown, env: Environment = process.env):
   throw new MillraceError('config.sampling', problems.map(({ message }) => message).join('\n'))
 }
 
-/** Rules that do not parse, and field names that the kernel has no room for. */
-export function samplingFindings({ rules, fields }: SamplingOptions): Finding[] {
+/** Rules that do not parse, field names that the kernel has no room for, and more than shared memory holds. */
+export function samplingFindings(section: SamplingOptions): Finding[] {
+  const { rules, fields } = section
+  const bytes = Buffer.byteLength(JSON.stringify(section))
+  if (bytes > SETTINGS_BYTES_MAX) {
+    const text = `sampling: the section takes ${bytes} bytes as JSON, which exceeds ${SETTINGS_BYTES_MAX} bytes; name fewer services and rules`
+    return [{ path: ['sampling'], message: text }]
+  }
   const found = rules.flatMap((rule, at): Finding[] => {
     const message = refusal(() => compileRules([rule]))
     if (message === undefined) return []

@@ -121,6 +121,12 @@ test('more field names than the kernel has room for are refused', () => {
   assert.match(refused, /sampling\.fields: /)
 })
 
+test('a sampling section that shared memory does not hold is found only when the node starts', () => {
+  const names = Array.from({ length: 20_000 }, (_, n) => `a-rather-long-name-of-a-service-${n}`)
+  const refused = first(configText({ extra: `sampling: { debug_services: ${JSON.stringify(names)} }\n` }))
+  assert.match(refused, /^5:1: sampling: the section takes \d+ bytes as JSON, which exceeds 262144 bytes/)
+})
+
 test('a `for` that does nothing is said', () => {
   const extra = 'sampling: { rules: [{ name: broken, when: status_code >= 500, for: 1m }] }\n'
   assert.match(

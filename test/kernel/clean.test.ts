@@ -36,6 +36,13 @@ test('an unreadable canonical value is renamed, and never over a member that is 
   assert.equal(clean('{"log_level":"x","level":"y"}'), '{"log_level_raw":"x"}')
 })
 
+test('a log type in capitals is not taken for one, and audit records are sampled away', () => {
+  assert.equal(clean('{"log_type": "AUDIT","a":1}'), '{"log_type":"audit","a":1}')
+  assert.equal(clean('{"log_type":"Metric"}'), '{"log_type":"metric"}')
+  assert.equal(clean('{"log_type":"Weird","log_type":"AUDIT"}'), '{"log_type_raw":"Weird"}')
+  assert.equal(clean('{"log_type":"audit","log_type":"APP"}'), '{"log_type":"audit"}')
+})
+
 test('a container at depth 101 becomes a string of its text', () => {
   const line = `{"a":${'['.repeat(99)}{"k": [1,"x"]}${']'.repeat(99)}}`
   assert.equal(clean(line), `{"a":${'['.repeat(99)}"{\\"k\\": [1,\\"x\\"]}"${']'.repeat(99)}}`)

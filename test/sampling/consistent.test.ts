@@ -7,7 +7,12 @@ import type { Scanner } from '../../kernel/scanner.js'
 import { FLAG, FORMAT_LINES } from '../../kernel/table.js'
 import { sampling } from '../../protocol/config/sampling.js'
 import { LEVELS } from '../../protocol/levels.js'
-import { keepsTrace, rejectionThreshold, traceRandomness } from '../../protocol/sampling/consistent.js'
+import {
+  keepsTrace,
+  namesTrace,
+  rejectionThreshold,
+  traceRandomness,
+} from '../../protocol/sampling/consistent.js'
 import { CONTEXTS, frameLines, NOW_MS, smallScanner } from '../kernel/bench.js'
 import { seededRandom } from './rule-arbitraries.js'
 
@@ -80,6 +85,11 @@ test('the share that is kept is another than the rate', () => {
   const kinds: Readonly<Record<string, readonly string[]>> = {
     'without a trace': ids.map((_, n) => `{"n":${n}}`),
     'with a trace id': ids.map((id) => `{"trace_id":"${id}"}`),
+    'with an id of zeros': ids.map(() => `{"trace_id":"${'0'.repeat(32)}"}`),
+    'with the id of no span': ids.map(
+      (_, n) => `{"trace_id":"${['0', '-', '', '0000000000000000'][n % 4]}"}`,
+    ),
+    'with a zero UUID': ids.map(() => '{"trace_id":"00000000-0000-0000-0000-000000000000"}'),
     'with a request id': ids.map((_, n) => `{"trace_id":"req-${n}"}`),
   }
   for (const [what, lines] of Object.entries(kinds)) {
@@ -176,6 +186,13 @@ test('1/sample_rate summed up estimates something else than what was there', () 
   within(sums.count, truth.count, sums.countVariance)
   within(sums.amount, truth.amount, sums.amountVariance)
   assert.ok(Math.sqrt(sums.countVariance) / truth.count < 0.05, 'an interval so wide says nothing')
+})
+
+test('a text that loggers write where there is no trace counts as one', () => {
+  for (const none of ['', '0', '-', '0'.repeat(32), '00000000-0000-0000-0000-000000000000'])
+    assert.equal(namesTrace(none), false, none)
+  for (const id of ['0af7651916cd43dd8448eb211c80319c', `${'0'.repeat(31)}1`, 'req-0', ' '])
+    assert.equal(namesTrace(id), true, id)
 })
 
 test('thresholds and randomness are others than the specification says', () => {
