@@ -39,6 +39,8 @@ export interface Corpus {
   /** `service|LEVEL` → records. */
   readonly expected: ReadonlyMap<string, number>
   bytes(): number
+  /** Rotates every log that has grown since it was made, as the kubelet would at its limit. */
+  rotate(): void
   close(): void
 }
 
@@ -105,6 +107,9 @@ export function createCorpus(options: CorpusOptions): Corpus {
     written: () => seq,
     expected,
     bytes: () => bytes,
+    rotate() {
+      for (const pod of pods) if (pod.bytes > 0) rotate(pod, options)
+    },
     close() {
       for (const pod of pods) closeSync(pod.fd)
     },
