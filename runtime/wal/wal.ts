@@ -31,6 +31,9 @@ export interface Wal {
   append(frames: readonly AppendFrame[]): Promise<number>
   /** The newest position of each file of a source, of committed frames only. */
   positions(source: string): Position[]
+  /** See PositionTable: positions of finished files whose files may be gone, and what was found. */
+  stalePositions(): Position[]
+  settlePosition(position: Position, exists: boolean): void
   reader(): FrameReader
   /** When the frame was made, or an indexed one a little before it; undefined when not known. */
   madeMs(seq: number): number | undefined
@@ -134,6 +137,8 @@ export async function openWal(given: WalOptions): Promise<Wal> {
     },
     append: (frames) => appender.append(frames),
     positions: (source) => state.positions.of(source),
+    stalePositions: () => state.positions.stale(),
+    settlePosition: (position, exists) => state.positions.settle(position, exists),
     reader: () => createReader(state, options),
     madeMs(seq) {
       const segment = segments[segmentOf(segments, seq)]
