@@ -71,9 +71,12 @@ function tellOnce(observer: WalObserver): WalObserver {
 export async function openWal(given: WalOptions): Promise<Wal> {
   const options = { ...given, observer: tellOnce(given.observer) }
   const { files, folder } = options
-  const { state, file, cursors } = await recover(options)
+  const { state, file, cursors, snapshotSound } = await recover(options)
   const appender = createAppender(state, options, file)
   const { segments } = state
+  // Positions that lie in older segments only would go with them: first a new segment takes them over.
+  const unsound = snapshotSound ? undefined : segments.at(-1)
+  if (unsound !== undefined) await appender.renew()
   let trimming: Promise<void> = Promise.resolve()
 
   async function removeOldest(): Promise<void> {
@@ -87,6 +90,7 @@ export async function openWal(given: WalOptions): Promise<Wal> {
   }
 
   async function trim(seq: number): Promise<void> {
+    if (unsound !== undefined && segments.at(-1) === unsound) return
     try {
       while (segments.length > 1 && (segments[1]?.firstSeq ?? Number.POSITIVE_INFINITY) <= seq)
         await removeOldest()

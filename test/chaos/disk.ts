@@ -24,7 +24,11 @@ export function mountDisk(folder: string): Disk {
     fill() {
       if (!mounted) return false
       const { bavail, bsize } = statfsSync(folder)
-      writeFileSync(filler, Buffer.alloc(Math.max(0, bavail * bsize - LEFT_BYTES)))
+      try {
+        writeFileSync(filler, Buffer.alloc(Math.max(0, bavail * bsize - LEFT_BYTES)))
+      } catch {
+        // The node was quicker: then it is full all the same.
+      }
       return true
     },
     empty: () => rmSync(filler, { force: true }),
