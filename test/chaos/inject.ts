@@ -20,7 +20,7 @@ export interface Injector {
   readonly notMade: Map<string, number>
 }
 
-const TERMINATE_WITHIN_MS = 20_000
+const TERMINATE_WITHIN_MS = 40_000
 /** A node may take so long to say that its disk has gone. */
 const EXCUSED_AFTER_MS = 2000
 const DESCRIPTORS_LEFT = 45

@@ -25,11 +25,11 @@ export const BOUNDS = {
   /** What the journal may be over `bytes_max`: one frame with a line at its limit, and the positions of a new segment. */
   journalOverBytes: 3 * 1024 * 1024,
   /** /readyz answers 200 again after the last fault. */
-  liveAgainMs: 30_000,
+  liveAgainMs: 60_000,
   /** All is delivered by the running nodes after that. */
-  deliveredMs: 90_000,
-  terminateMs: 20_000,
-  onceMs: 60_000,
+  deliveredMs: 180_000,
+  terminateMs: 40_000,
+  onceMs: 120_000,
 } as const
 
 export interface RunOptions {
