@@ -164,7 +164,15 @@ export function createInjector(scene: Scene, seed: number, say: (line: string) =
           () => scene.proxies[fault.backend].set(undefined),
         )
       case 'nats':
-        return Promise.resolve(false)
+        return hold(
+          'nats',
+          fault.downMs,
+          () => {
+            void scene.nats?.kill()
+            return scene.nats !== undefined
+          },
+          () => scene.nats?.start(),
+        )
     }
   }
 
@@ -178,6 +186,7 @@ export function createInjector(scene: Scene, seed: number, say: (line: string) =
         scene.backends.setFaults(backend, undefined)
         scene.proxies[backend].set(undefined)
       }
+      scene.nats?.start()
       for (const { node, disk } of scene.members) {
         disk.empty()
         writeFileSync(node.clockFile, '0')

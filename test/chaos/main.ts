@@ -1,5 +1,6 @@
 // npm run test:chaos: runs plans of faults from seeds and ends with 1 when the oracle found a violation.
 import { parseArgs } from 'node:util'
+import { hasNats } from './nats.js'
 import { makePlan, type Plan, planText } from './plan.js'
 import { BOUNDS, type RunResult, runPlan } from './run.js'
 
@@ -78,7 +79,7 @@ async function main(): Promise<number> {
   const totals: Totals = { runs: 0, records: 0, violations: 0, faults: new Map() }
   for (let seed = first; seed < first + count; seed++) {
     const backends = values.real ? 'real' : 'stand-ins'
-    const plan = makePlan({ seed, durationMs: Math.round(minutes * 60_000), backends, nats: false })
+    const plan = makePlan({ seed, durationMs: Math.round(minutes * 60_000), backends, nats: hasNats() })
     if (values.plan) say(planText(plan))
     else await runSeed(plan, lieWrong ? undefined : lie, totals)
   }

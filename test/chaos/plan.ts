@@ -50,6 +50,10 @@ export interface Shape {
   readonly slots: number
   /** Each actor of the delivery in a thread of its own, whatever the machine. */
   readonly spread: boolean
+  /** Frames are checked seconds after their acknowledgement; else never. */
+  readonly audit: boolean
+  /** The nodes use a nats-server of the run's own. */
+  readonly nats: boolean
 }
 
 export interface Plan {
@@ -104,6 +108,8 @@ export function makePlan({ seed, durationMs, backends, nats }: PlanOptions): Pla
     frameBytes: draw.oneOf([32, 64, 256]) * KIB,
     slots: draw.oneOf([8, 16]),
     spread: draw.oneOf([true, false]),
+    audit: draw.oneOf([true, false]),
+    nats,
   }
   const kinds = Object.keys(WEIGHTS).filter(
     (kind): kind is FaultKind =>

@@ -9,6 +9,7 @@ import { seededRandom } from '../../benchmarks/generate/random.js'
 import type { BackendName } from './backend-faults.js'
 import { startBackends, type Backends } from './backends.js'
 import { type Disk, mountDisk } from './disk.js'
+import { createNats, type OwnNats } from './nats.js'
 import { type Liar, startLiar } from './liar.js'
 import { type ChaosNode, createNode } from './node.js'
 import type { Plan, Shape } from './plan.js'
@@ -30,6 +31,7 @@ export interface Scene {
   readonly backends: Backends
   readonly proxies: Readonly<Record<BackendName, Proxy>>
   readonly liar: Liar | undefined
+  readonly nats: OwnNats | undefined
   readonly members: readonly Member[]
   startPushers(): Pusher[]
   close(): Promise<void>
@@ -51,14 +53,19 @@ export async function openScene({ plan, lie }: SceneOptions): Promise<Scene> {
   const proxies = { es: await startProxy(backends.url.es), loki: await startProxy(backends.url.loki) }
   const liar = lie === undefined ? undefined : await startLiar(proxies[lie].url)
   const urls = { es: proxies.es.url, loki: proxies.loki.url, ...(lie && liar ? { [lie]: liar.url } : {}) }
+  const nats = plan.shape.nats ? createNats(await freePort(), join(folder, 'nats')) : undefined
+  nats?.start()
   const members: Member[] = []
   for (let n = 0; n < plan.shape.nodes; n++)
-    members.push(await createMember(folder, n, plan, urls, backends.clusterId, startMs))
+    members.push(
+      await createMember(folder, n, plan, { ...urls, nats: nats?.url }, backends.clusterId, startMs),
+    )
   return {
     folder,
     backends,
     proxies,
     liar,
+    nats,
     members,
     startPushers: () =>
       members.map(({ pushAddress, namespaces }, n) =>
@@ -75,6 +82,7 @@ export async function openScene({ plan, lie }: SceneOptions): Promise<Scene> {
         corpus.close()
         disk.unmount()
       }
+      await nats?.kill()
       await liar?.close()
       await Promise.all([proxies.es.close(), proxies.loki.close()])
       await backends.close()
@@ -87,7 +95,7 @@ async function createMember(
   folder: string,
   n: number,
   { seed, shape }: Plan,
-  urls: Readonly<Record<BackendName, string>>,
+  urls: Urls,
   clusterId: string,
   startMs: number,
 ): Promise<Member> {
@@ -126,6 +134,8 @@ async function createMember(
   return member
 }
 
+type Urls = Readonly<Record<BackendName, string>> & { readonly nats: string | undefined }
+
 interface ConfigParts {
   readonly id: string
   readonly clusterId: string
@@ -134,7 +144,7 @@ interface ConfigParts {
   readonly pods: string
   readonly pushAddress: string
   readonly namespaces: Member['namespaces']
-  readonly urls: Readonly<Record<BackendName, string>>
+  readonly urls: Urls
   readonly shape: Shape
 }
 
@@ -145,6 +155,8 @@ function configText(parts: ConfigParts): string {
     'timeout: 2s, batch_age_max: 200ms, retry: { initial: 50ms, max: 500ms }, breaker: { window: 4s, requests_min: 3, open: 1s }'
   const groups =
     'ingest: [source.*, parse, enrich, sample], journal: [journal], es: [writer.es], loki: [writer.loki]'
+  const audit = shape.audit ? '{ after: 3s, gather: 1s, queries_per_second: 10 }' : '{ enabled: false }'
+  const nats = urls.nats === undefined ? '' : `nats: { servers: ["${urls.nats}"], retry: { max: 1s } }\n`
   return `node: { id: ${parts.id}, cluster_id: ${parts.clusterId}, data_dir: ${parts.dataDir} }
 http: { listen: "${parts.http}" }
 sources:
@@ -157,7 +169,8 @@ journal: { bytes_max: ${shape.journalBytes}, segment_bytes: ${shape.journalBytes
 backends:
   es: { type: elasticsearch, url: "${urls.es}", index: "${parts.clusterId}-%Y-%m-%d", ${more} }
   loki: { type: loki, url: "${urls.loki}", ${more} }
-runtime:
+audit: ${audit}
+${nats}runtime:
   restarts_max: 100
   restart_window: 10s
   shutdown: 5s
