@@ -9,6 +9,7 @@ import { type AuditHold, createAuditHold } from './journal/audit-hold.js'
 import { type Commits, createCommits, type PendingFrame } from './journal/commits.js'
 import { createCursorKeeper, type CursorKeeper } from './journal/cursors.js'
 import { createFeeds, type Feeds } from './journal/feeds.js'
+import { watchFinishedFiles } from './journal/finished-files.js'
 import { openFolder } from './journal/folder.js'
 import { createHotFrames, SWEEP_MS } from './journal/hot-frames.js'
 import { createReport } from './journal/report.js'
@@ -51,6 +52,7 @@ export function journal(context: ActorContext, options: JournalActorOptions): Ac
   let inputEnded = false
   let saidIdle = false
   let cancelSweep: (() => void) | undefined
+  let endWatch: (() => void) | undefined
 
   function whenOpen(run: () => void): void {
     if (opened === undefined) early.push(run)
@@ -153,6 +155,7 @@ export function journal(context: ActorContext, options: JournalActorOptions): Ac
     keeper.hurry()
     await keeper.settled()
     opened = { wal, lock, commits, keeper, feeds, hold }
+    endWatch = watchFinishedFiles({ wal, clock })
     report.start(wal, feeds.all)
     log.info({ segments: wal.segments(), bytes: wal.bytes(), tailSeq: wal.tailSeq() }, 'journal: open')
     const waiting = early
@@ -170,6 +173,7 @@ export function journal(context: ActorContext, options: JournalActorOptions): Ac
   async function stop(): Promise<void> {
     report.stop()
     cancelSweep?.()
+    endWatch?.()
     if (opened === undefined) return
     const { wal, lock, commits, keeper, feeds, hold } = opened
     await commits.stop()

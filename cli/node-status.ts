@@ -66,7 +66,7 @@ export function createStatus({
     const reasons = stopping
       ? ['the node is stopping or has stopped']
       : [
-          ...down.map(([group]) => `thread group ${group} is down and being restarted`),
+          ...down.map(([group]) => `thread group ${group} is being started`),
           ...unready.map(({ actor, reason }) => `${actor}: ${reason ?? 'not ready'}`),
         ]
     const { rss, heapUsed, external } = process.memoryUsage()

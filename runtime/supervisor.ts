@@ -34,6 +34,7 @@ export interface SupervisorOptions {
 }
 
 export interface GroupStatus {
+  /** Its thread runs and its actors have started: ports are bound, the journal is open. */
   readonly up: boolean
   readonly restarts: number
   readonly actors: readonly string[]
@@ -59,6 +60,7 @@ interface Running {
   readonly up: Promise<void>
   readonly started: Promise<void>
   readonly ended: Promise<void>
+  hasStarted: boolean
   expected: boolean
 }
 
@@ -110,7 +112,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     )
     let destroyed: Promise<void> | undefined
     const destroy = (): Promise<void> => (destroyed ??= pool.destroy())
-    const entry: Running = { plan, pool, control: port1, destroy, up, started, ended, expected: false }
+    const states = { hasStarted: false, expected: false }
+    const entry: Running = { plan, pool, control: port1, destroy, up, started, ended, ...states }
     running.set(plan.group, entry)
     return entry
   }
@@ -118,8 +121,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   function receive(entry: Running, message: FromGroup, reached: { up(): void; started(): void }): void {
     const { plan } = entry
     if (message.kind === 'up') reached.up()
-    else if (message.kind === 'started') reached.started()
-    else if (message.kind === 'metrics') options.onMetrics(plan.group, message.snapshot)
+    else if (message.kind === 'started') {
+      entry.hasStarted = true
+      reached.started()
+    } else if (message.kind === 'metrics') options.onMetrics(plan.group, message.snapshot)
     else if (message.kind === 'actor') {
       const { from, message: inner } = decodeWire(message.wire)
       options.onMessage(from, inner)
@@ -264,7 +269,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       Object.fromEntries(
         options.groups.map(({ group, actors }) => [
           group,
-          { up: running.has(group), restarts: restarts.get(group) ?? 0, actors },
+          { up: running.get(group)?.hasStarted === true, restarts: restarts.get(group) ?? 0, actors },
         ]),
       ),
   }

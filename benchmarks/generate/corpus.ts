@@ -31,6 +31,8 @@ export interface Corpus {
   /** `service|LEVEL` → records. */
   readonly expected: ReadonlyMap<string, number>
   bytes(): number
+  /** Rotates every log that has grown since it was made, as the kubelet would at its limit. */
+  rotate(): void
   close(): void
 }
 
@@ -80,6 +82,9 @@ export function createCorpus(options: CorpusOptions): Corpus {
     written: () => seq,
     expected,
     bytes: () => bytes,
+    rotate() {
+      for (const { log } of pods) log.rotate()
+    },
     close() {
       for (const { log } of pods) log.close()
     },

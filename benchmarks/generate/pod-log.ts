@@ -29,6 +29,8 @@ export interface PodLogOptions {
 export interface PodLog {
   /** Whole lines. A rotation falls between two of them, and so into a record that is split in pieces. */
   append(lines: Uint8Array): void
+  /** Rotates now, unless the log is empty. */
+  rotate(): void
   close(): void
 }
 
@@ -72,6 +74,9 @@ export function openPodLog(options: PodLogOptions): PodLog {
         at = cut
         if (rotateBytes > 0 && bytes >= rotateBytes) rotate()
       }
+    },
+    rotate() {
+      if (bytes > 0) rotate()
     },
     close: () => closeSync(fd),
   }

@@ -48,6 +48,8 @@ export interface Appender {
   append(frames: readonly AppendFrame[]): Promise<number>
   /** The next append begins a new segment. */
   seal(): void
+  /** Begins a new segment now, with all positions in it; a failure is reported, and the next append tries again. */
+  renew(): Promise<void>
   close(): Promise<void>
 }
 
@@ -192,6 +194,14 @@ export function createAppender(
 
   return {
     append,
+    async renew() {
+      try {
+        file = await begin()
+      } catch (error) {
+        sealed = true
+        report(error)
+      }
+    },
     seal() {
       const last = state.segments.at(-1)
       sealed = last !== undefined && last.bytes > last.dataOffset

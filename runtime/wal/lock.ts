@@ -87,10 +87,12 @@ async function lastHeir(options: LockOptions, token: string): Promise<string> {
 }
 
 /** Identities that were prepared by processes killed in the middle of taking the lock. */
-function removeLeftovers(folder: string, nowMs: number): void {
+function removeLeftovers(folder: string, own: string, nowMs: number): void {
   for (const name of readdirSync(folder)) {
     const path = join(folder, name)
-    if (name.startsWith(`${LOCK}-`) && nowMs - heartbeatMs(path) > LEFTOVER_MS) rmSync(path, { force: true })
+    // Our own looks old too where the file system's clock is behind ours.
+    if (!name.startsWith(`${LOCK}-`) || path === own) continue
+    if (nowMs - heartbeatMs(path) > LEFTOVER_MS) rmSync(path, { force: true })
   }
 }
 
@@ -138,7 +140,7 @@ export async function lockFolder(options: LockOptions): Promise<FolderLock> {
   const own = join(folder, `${LOCK}-${identity.token}`)
   writeFileSync(own, `${JSON.stringify(identity)}\n`, { mode: 0o640 })
   try {
-    removeLeftovers(folder, clock.now())
+    removeLeftovers(folder, own, clock.now())
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       if (tryLink(own, path)) return hold(path, identity, options)
       const holder = readIdentity(path)

@@ -7,8 +7,12 @@ export interface PositionTable {
   apply(positions: readonly Position[]): void
   of(source: string): Position[]
   all(): Position[]
-  /** Called once a new segment is begun, before the snapshot is taken: forgets files that are done for two segments. */
+  /** Called once a new segment is begun, before the snapshot is taken: positions of finished files grow older. */
   rotate(): void
+  /** Positions of files that are done for two segments. One may be forgotten once its file is gone, and not before. */
+  stale(): Position[]
+  /** What became of a stale one's file; does nothing where the file has been read on meanwhile. */
+  settle(position: Position, exists: boolean): void
   encode(): Uint8Array
   /** Replaces everything by a snapshot; false, and nothing changed, when the bytes are none. */
   load(bytes: Uint8Array | undefined): boolean
@@ -16,11 +20,11 @@ export interface PositionTable {
 
 interface Entry {
   readonly position: Position
-  /** Segments begun since the file was done. */
+  /** Segments begun since the file was done, or was last seen to exist. */
   readonly age: number
 }
 
-const ROTATIONS_KEPT = 2
+const STALE_AGE = 2
 const packr = new Packr({ useRecords: false })
 
 export function createPositionTable(): PositionTable {
@@ -34,11 +38,18 @@ export function createPositionTable(): PositionTable {
       [...entries.values()].flatMap(({ position }) => (position.source === source ? [position] : [])),
     all: () => [...entries.values()].map(({ position }) => position),
     rotate() {
-      for (const [key, { position, age }] of entries) {
-        if (position.done !== true) continue
-        if (age + 1 >= ROTATIONS_KEPT) entries.delete(key)
-        else entries.set(key, { position, age: age + 1 })
-      }
+      for (const [key, { position, age }] of entries)
+        if (position.done === true) entries.set(key, { position, age: age + 1 })
+    },
+    stale: () =>
+      [...entries.values()].flatMap(({ position, age }) =>
+        position.done === true && age >= STALE_AGE ? [position] : [],
+      ),
+    settle(position, exists) {
+      const key = keyOf(position)
+      if (entries.get(key)?.position !== position) return
+      if (exists) entries.set(key, { position, age: 0 })
+      else entries.delete(key)
     },
     encode: () => new Uint8Array(packr.pack([...entries.values()])),
     load(bytes) {

@@ -16,6 +16,8 @@ export interface Recovered {
   /** The last segment, open for appending; undefined when the next append has to begin a new one. */
   readonly file: WalFile | undefined
   readonly cursors: readonly LoadedCursor[]
+  /** False: the newest segment's own snapshot can't be read, and the positions came from older segments, which must stay until a newer one has them. */
+  readonly snapshotSound: boolean
 }
 
 export interface RecoverOptions {
@@ -54,7 +56,8 @@ export async function recover(options: RecoverOptions): Promise<Recovered> {
   // A disk that forgot committed frames must not make their seqs be used again: a backend's cursor says they are done.
   const tailSeq = Math.max(tail, ...cursors.map(({ done }) => done.at(-1)?.[1] ?? 0))
   const file = await openTail(options, scanned.at(-1), tailSeq)
-  return { state: { segments: segments.map(({ segment }) => segment), tailSeq, positions }, file, cursors }
+  const state = { segments: segments.map(({ segment }) => segment), tailSeq, positions }
+  return { state, file, cursors, snapshotSound: segments.at(-1)?.sound ?? true }
 }
 
 function report(
@@ -68,6 +71,8 @@ function report(
 interface Opened extends ReadSegment {
   /** Whether frames from here on must be applied to the positions. */
   readonly scan: boolean
+  /** Header and snapshot are whole; known of those that are scanned. */
+  readonly sound: boolean
 }
 
 async function openSegments(
@@ -86,7 +91,7 @@ async function openSegments(
     if (!read.headerSound) report(options, 'segment_header', path)
     else if (scan && !positions.load(read.snapshot)) report(options, 'positions', path)
     else if (scan) needed = false
-    opened.unshift({ ...read, scan })
+    opened.unshift({ ...read, scan, sound: !needed })
   }
   return opened
 }

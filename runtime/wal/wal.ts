@@ -31,6 +31,9 @@ export interface Wal {
   append(frames: readonly AppendFrame[]): Promise<number>
   /** The newest position of each file of a source, of committed frames only. */
   positions(source: string): Position[]
+  /** See PositionTable: positions of finished files whose files may be gone, and what was found. */
+  stalePositions(): Position[]
+  settlePosition(position: Position, exists: boolean): void
   reader(): FrameReader
   /** When the frame was made, or an indexed one a little before it; undefined when not known. */
   madeMs(seq: number): number | undefined
@@ -68,9 +71,12 @@ function tellOnce(observer: WalObserver): WalObserver {
 export async function openWal(given: WalOptions): Promise<Wal> {
   const options = { ...given, observer: tellOnce(given.observer) }
   const { files, folder } = options
-  const { state, file, cursors } = await recover(options)
+  const { state, file, cursors, snapshotSound } = await recover(options)
   const appender = createAppender(state, options, file)
   const { segments } = state
+  // Positions that lie in older segments only would go with them: first a new segment takes them over.
+  const unsound = snapshotSound ? undefined : segments.at(-1)
+  if (unsound !== undefined) await appender.renew()
   let trimming: Promise<void> = Promise.resolve()
 
   async function removeOldest(): Promise<void> {
@@ -84,6 +90,7 @@ export async function openWal(given: WalOptions): Promise<Wal> {
   }
 
   async function trim(seq: number): Promise<void> {
+    if (unsound !== undefined && segments.at(-1) === unsound) return
     try {
       while (segments.length > 1 && (segments[1]?.firstSeq ?? Number.POSITIVE_INFINITY) <= seq)
         await removeOldest()
@@ -134,6 +141,8 @@ export async function openWal(given: WalOptions): Promise<Wal> {
     },
     append: (frames) => appender.append(frames),
     positions: (source) => state.positions.of(source),
+    stalePositions: () => state.positions.stale(),
+    settlePosition: (position, exists) => state.positions.settle(position, exists),
     reader: () => createReader(state, options),
     madeMs(seq) {
       const segment = segments[segmentOf(segments, seq)]

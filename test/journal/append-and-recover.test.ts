@@ -82,20 +82,34 @@ test('a disk that forgot acknowledged frames does not get their numbers used aga
   await third.close()
 })
 
-test('positions of files that are done are forgotten after two segments, others never', async (t) => {
+test('positions of files that are done are asked about after two segments and forgotten when the files are gone', async (t) => {
   const folder = await tempFolder(t)
   const wal = await open(folder, { segmentBytes: 1024 })
   await wal.append([frame('a', ['{}'], [position('gone', 7, { done: true }), position('kept', 9)])])
   const keys = () => wal.positions('pods').map(({ key }) => key)
   assert.deepEqual(keys(), ['gone', 'kept'])
-  let segments = wal.segments()
-  for (let rotations = 1; rotations <= 2; ) {
-    await wal.append([frame('b', [`{"pad":"${'x'.repeat(400)}"}`])])
-    if (wal.segments() === segments) continue
-    segments = wal.segments()
-    assert.deepEqual(keys(), rotations === 1 ? ['gone', 'kept'] : ['kept'])
-    rotations++
+  const asked = () => wal.stalePositions().map(({ key }) => key)
+  async function nextSegment(): Promise<void> {
+    const segments = wal.segments()
+    while (wal.segments() === segments) await wal.append([frame('b', [`{"pad":"${'x'.repeat(400)}"}`])])
   }
+  await nextSegment()
+  assert.deepEqual(asked(), [])
+  await nextSegment()
+  assert.deepEqual(asked(), ['gone'])
+  const [gone] = wal.stalePositions()
+  if (gone !== undefined) wal.settlePosition(gone, true)
+  assert.deepEqual(
+    [keys(), asked()],
+    [['gone', 'kept'], []],
+    'it still exists: asked again two segments later',
+  )
+  await nextSegment()
+  await nextSegment()
+  assert.deepEqual(asked(), ['gone'])
+  if (gone !== undefined) wal.settlePosition(gone, false)
+  await nextSegment()
+  assert.deepEqual(keys(), ['kept'])
   await wal.close()
   const again = await open(folder, { segmentBytes: 1024 })
   assert.deepEqual(again.positions('pods'), [position('kept', 9)])

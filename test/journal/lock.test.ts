@@ -42,6 +42,14 @@ function holder(test: TestContext, folder: string): { child: ChildProcess; said:
 const take = (folder: string, epoch = 1) =>
   lockFolder({ folder, dataDir: '/data', clock: systemClock, epoch })
 
+test('a file system whose clock is hours behind ours does not keep a node from its lock', async (t) => {
+  const folder = await tempFolder(t)
+  const ahead = { ...systemClock, now: () => Date.now() + 7_200_000 }
+  const lock = await lockFolder({ folder, dataDir: '/data', clock: ahead, epoch: 1 })
+  assert.equal((await lockHolder(folder, systemClock))?.pid, process.pid)
+  lock.release()
+})
+
 test('a running node keeps its lock; after kill -9 the next one gets it at once', async (t) => {
   const folder = await tempFolder(t)
   const { child, said } = holder(t, folder)

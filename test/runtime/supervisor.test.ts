@@ -86,6 +86,16 @@ test('a thread that dies without a word comes back and its messages flow again',
   assert.deepEqual([ingest?.restarts, journal?.restarts, writers?.restarts], [1, 0, 0])
 })
 
+test('a thread whose actors have not started yet does not count as up', async (t) => {
+  const watched = supervise()
+  t.after(watched.stop)
+  const started = watched.supervisor.start()
+  const up = () => Object.values(watched.supervisor.groups()).map((group) => group.up)
+  assert.deepEqual(up(), [false, false, false])
+  await started
+  assert.deepEqual(up(), [true, true, true])
+})
+
 test("the journal's death restarts everyone who spoke with it", async (t) => {
   const watched = supervise()
   t.after(watched.stop)
