@@ -29,7 +29,7 @@ export interface PodLogOptions {
 export interface PodLog {
   /** Whole lines. A rotation falls between two of them, and so into a record that is split in pieces. */
   append(lines: Uint8Array): void
-  /** Rotates now, unless the log is empty. */
+  /** Rotates now, unless nothing was written since the last time. */
   rotate(): void
   close(): void
 }

@@ -4,12 +4,13 @@ import { hasNats } from './nats.js'
 import { makePlan, type Plan, planText } from './plan.js'
 import { BOUNDS, type RunResult, runPlan } from './run.js'
 
-const usage = `usage: test:chaos [--seed N] [--seeds COUNT] [--minutes M] [--real] [--plan] [--lie es|loki]
+const usage = `usage: test:chaos [--seed N] [--seeds COUNT] [--minutes M] [--real] [--plan] [--no-gzip] [--lie es|loki]
   --seed N      the first seed; left out: a fresh one
   --seeds N     so many seeds in a row, one run each (default 1)
   --minutes M   how long the faults of one run go on (default 1)
   --real        against the servers of \`npm run backends\`: kills and the network, no faults of stand-ins
   --plan        print the plans and run nothing
+  --no-gzip     rotated logs stay unpacked, whatever the plan says
   --lie NAME    sabotage: one acknowledged write to es or loki is lost on its way; the run must fail`
 
 const say = (line: string) => void process.stdout.write(`${line}\n`)
@@ -64,6 +65,7 @@ async function main(): Promise<number> {
       minutes: { type: 'string', default: '1' },
       real: { type: 'boolean', default: false },
       plan: { type: 'boolean', default: false },
+      'no-gzip': { type: 'boolean', default: false },
       lie: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
@@ -79,7 +81,8 @@ async function main(): Promise<number> {
   const totals: Totals = { runs: 0, records: 0, violations: 0, faults: new Map() }
   for (let seed = first; seed < first + count; seed++) {
     const backends = values.real ? 'real' : 'stand-ins'
-    const plan = makePlan({ seed, durationMs: Math.round(minutes * 60_000), backends, nats: hasNats() })
+    const made = makePlan({ seed, durationMs: Math.round(minutes * 60_000), backends, nats: hasNats() })
+    const plan = values['no-gzip'] ? { ...made, shape: { ...made.shape, gzipRotated: false } } : made
     if (values.plan) say(planText(plan))
     else await runSeed(plan, lieWrong ? undefined : lie, totals)
   }
@@ -88,7 +91,7 @@ async function main(): Promise<number> {
     `${totals.runs} runs from seed ${first}: ${totals.records} records in each backend, faults: ${list(totals.faults)}; ${totals.violations} violations`,
   )
   if (totals.violations > 0)
-    say(`again: npm run test:chaos -- --seed ${first} --seeds ${count} --minutes ${minutes}`)
+    say(`again: npm run test:chaos -- ${process.argv.slice(2).join(' ')} --seed ${first}`)
   return totals.violations > 0 ? 1 : 0
 }
 
