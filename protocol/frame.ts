@@ -49,11 +49,37 @@ export interface FrameHeader {
   readonly maxTsMs: number
 }
 
-const packr = new Packr({ useRecords: false })
+const packr = new Packr({ useRecords: false, variableMapSize: true })
 const unpackr = new Unpackr({ useRecords: false })
 
-export function encodeFrameHeader(header: FrameHeader): Uint8Array {
-  return packr.pack(header)
+/** Streams live for many frames: each is packed once. */
+const packedStreams = new WeakMap<StreamFields, Uint8Array>()
+const STREAMS_KEY = packr.pack('streams')
+/** msgpack (https://github.com/msgpack/msgpack/blob/master/spec.md): a map of up to 15 pairs, arrays of up to 2^16 and 2^32. */
+const FIXMAP = 0x80
+const ARRAY_16 = 0xdc
+const ARRAY_32 = 0xdd
+
+export function encodeFrameHeader({ streams, ...rest }: FrameHeader): Uint8Array {
+  const fields = packr.pack(rest)
+  const pieces: Uint8Array[] = [fields, STREAMS_KEY, arrayHead(streams.length)]
+  for (const stream of streams) {
+    // A copy of its own: pack() returns a view of a pooled buffer.
+    const packed = packedStreams.get(stream) ?? new Uint8Array(packr.pack(stream))
+    packedStreams.set(stream, packed)
+    pieces.push(packed)
+  }
+  const header = Buffer.concat(pieces)
+  header[0] = FIXMAP | (Object.keys(rest).length + 1)
+  return header
+}
+
+function arrayHead(length: number): Uint8Array {
+  const head = Buffer.alloc(length < 0x10000 ? 3 : 5)
+  head[0] = length < 0x10000 ? ARRAY_16 : ARRAY_32
+  if (length < 0x10000) head.writeUInt16BE(length, 1)
+  else head.writeUInt32BE(length, 1)
+  return head
 }
 
 /** Decodes header bytes. Throws `frame.header` when they are not a frame header. */
