@@ -33,9 +33,9 @@ const STEPS: readonly { readonly name: string; readonly section?: object }[] = [
     name: 'scan, judge by fixed tiers, no fields',
     section: { tiers: { info: 0.1 }, fields: { status: [], latency: {} } },
   },
-  { name: 'the default: live info, status and latency of each service', section: {} },
+  { name: 'the default: live info', section: {} },
   {
-    name: '… and a rule over windows',
+    name: '… and a rule over windows: status and latency of each service',
     section: { rules: [{ when: 'error_rate > 0.05 AND p99_latency > 200ms', for: '30s' }] },
   },
   {
