@@ -1,9 +1,18 @@
 // Damage to the journal of a dead node, as a torn write or a rotten disk would leave it; tells which records it spoiled.
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, writeSync } from 'node:fs'
-import { appendFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { openChecksum } from '../../actors/journal/folder.js'
 import { createKernel } from '../../kernel/kernel.js'
+import { systemCode } from '../../protocol/errors.js'
 import { createFrameCodec, frameCodecBytes } from '../../runtime/frame-codec.js'
 import { nodeFiles } from '../../runtime/wal/files.js'
 import { ENVELOPE_BYTES, encodeEnvelope, segmentSalt, segmentSeq } from '../../runtime/wal/layout.js'
@@ -56,14 +65,25 @@ function tear(
   const model = frames.at(-1)
   if (surgery === 'zeros' || model === undefined) {
     const bytes = 1 + Math.floor(random() * 20_000)
-    appendFileSync(path, Buffer.alloc(bytes))
+    if (!appended(path, Buffer.alloc(bytes))) return nothing('the disk is full')
     return { done: `${bytes} zeros behind ${last.name}`, spoiled: [] }
   }
   const entry = readEntry(folder, model)
   entry.set(encodeEnvelope(last.endSeq, segmentSalt(segmentSeq(last.name) ?? 0)), 0)
   const bytes = 1 + Math.floor(random() * (entry.length - 1))
-  appendFileSync(path, entry.subarray(0, bytes))
+  if (!appended(path, entry.subarray(0, bytes))) return nothing('the disk is full')
   return { done: `${bytes} of ${entry.length} bytes of a frame behind ${last.name}`, spoiled: [] }
+}
+
+/** False when the disk, which another fault may have filled, took nothing or only a part: that is a torn end as well. */
+function appended(path: string, bytes: Uint8Array): boolean {
+  try {
+    appendFileSync(path, bytes)
+    return true
+  } catch (error) {
+    if (systemCode(error) === 'ENOSPC') return false
+    throw error
+  }
 }
 
 function flipFrame(folder: string, frames: readonly WalkedFrame[], random: () => number): Damage {
