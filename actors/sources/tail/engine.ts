@@ -11,7 +11,7 @@ import { createLedger } from './ledger.js'
 import { createOpenFiles } from './open-files.js'
 import { createReading } from './reading.js'
 import { createSearch } from './search.js'
-import type { TailFile } from './tail-file.js'
+import { hasBarrier, isBarred, type TailFile } from './tail-file.js'
 import { createTurns } from './turns.js'
 import { createWire } from './wire.js'
 
@@ -31,6 +31,9 @@ export interface TailEngineOptions {
   /** `once`: everything was read to its end. */
   onFinished(): void
 }
+
+/** Searches one after the other while a file goes away between its listing and its opening. */
+const SEARCH_TRIES = 2
 
 export interface TailState {
   readonly filesOpen: number
@@ -94,9 +97,12 @@ export function createTailEngine(options: TailEngineOptions): TailEngine {
     if (searching || stopped) return
     searching = true
     try {
-      const found = await logs.find()
-      if (stopped) return
-      waiting = search.apply(found)
+      for (let tries = 0; tries < SEARCH_TRIES; tries++) {
+        const found = await logs.find()
+        if (stopped) return
+        waiting = search.apply(found)
+        if (![...open.chains()].some(hasBarrier)) break
+      }
       searched = true
       metrics.set('files_open', open.count(), { source })
       look()
@@ -114,7 +120,7 @@ export function createTailEngine(options: TailEngineOptions): TailEngine {
     const now = nowMs()
     for (const chain of open.chains()) {
       for (let file = chain.files[0]; file !== undefined; file = nextHead(file, chain.files[0])) {
-        if (file.queued || file.nextLookMs > now) break
+        if (file.queued || file.nextLookMs > now || isBarred(chain, now, file.order)) break
         reading.look(file)
       }
     }

@@ -31,7 +31,13 @@ export function createOpenFiles(): OpenFiles {
         known.log = log
         return known
       }
-      const chain: Chain = { log, files: [], waiting: 0 }
+      const chain: Chain = {
+        log,
+        files: [],
+        waiting: 0,
+        barrier: Number.POSITIVE_INFINITY,
+        barredMs: undefined,
+      }
       chains.set(log.key, chain)
       return chain
     },

@@ -26,12 +26,13 @@ export interface OpeningOptions {
 export interface Opening {
   /**
    * Returns the open file; `nothing` when it holds nothing new or cannot be read now (then the condition is counted);
-   * `unknown` for a gzip file that nobody asked for and that no known file has become; `vanished` when it is no longer there.
+   * `unknown` for a gzip file that nobody asked for and that no known file has become; `later` when it is no longer there, or
+   * when there are no descriptors: the next search tells.
    */
   open(found: FoundFile, chain: Chain, fromEnd: boolean): TailFile | NotOpened
 }
 
-export type NotOpened = 'nothing' | 'unknown' | 'vanished'
+export type NotOpened = 'nothing' | 'unknown' | 'later'
 
 export function createOpening(options: OpeningOptions): Opening {
   const { ledger, conditions, lineBytesMax, nowMs } = options
@@ -118,7 +119,7 @@ export function createOpening(options: OpeningOptions): Opening {
         const stat = fstatSync(fd)
         if (stat.ino !== listed.ino || stat.dev !== listed.dev) {
           // Rotated between the listing and the opening: this is the next file, and the one before it has to be read first.
-          result = 'vanished'
+          result = 'later'
         } else if (!stat.isFile())
           conditions.report(listed.path, stat.isDirectory() ? 'EISDIR' : 'not_a_file')
         else {
@@ -129,8 +130,11 @@ export function createOpening(options: OpeningOptions): Opening {
       } catch (error) {
         const code = systemCode(error) ?? 'open'
         // Gone between the listing and the opening: the next listing tells what became of it.
-        if (code === 'ENOENT') result = 'vanished'
-        else conditions.report(listed.path, code, error)
+        if (code === 'ENOENT') result = 'later'
+        else {
+          conditions.report(listed.path, code, error)
+          if (code === 'EMFILE' || code === 'ENFILE') result = 'later'
+        }
       }
       if (typeof result === 'string' && fd >= 0) closeSync(fd)
       return result

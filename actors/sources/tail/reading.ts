@@ -8,7 +8,7 @@ import { headMatches, identityOf, inodeOf, keyOf, readHead } from './identity.js
 import type { Ledger } from './ledger.js'
 import type { OpenFiles } from './open-files.js'
 import { plainReader } from './plain-reader.js'
-import { hasRest, offsetOf, tailFile, type TailFile } from './tail-file.js'
+import { hasRest, isBarred, offsetOf, tailFile, type TailFile } from './tail-file.js'
 import type { Wire } from './wire.js'
 
 /** Gzip files decompressed at the same time: each needs a window of its own. */
@@ -142,10 +142,17 @@ export function createReading(options: ReadingOptions): Reading {
     open.remove(file)
     const next = file.chain.files[0]
     if (next !== undefined) next.nextLookMs = nowMs()
-    if (file.fd < 0) return
     const identity = file.identity ?? identityOf(dev, ino, new Uint8Array(0))
     ledger.remember(
-      { path, identity, key: file.key ?? keyOf(identity), offset, done, size, mtimeMs },
+      // Of a file that was nowhere only the offset is known: should it turn up under another name, it goes on there.
+      {
+        path,
+        identity,
+        key: file.key ?? keyOf(identity),
+        offset,
+        done,
+        ...(file.fd < 0 ? {} : { size, mtimeMs }),
+      },
       inodeOf(file),
     )
   }
@@ -180,6 +187,7 @@ export function createReading(options: ReadingOptions): Reading {
     turn(file) {
       const { reader } = file
       if (reader === undefined || file.chain.files[0] !== file || !isAdmitted(file)) return false
+      if (isBarred(file.chain, nowMs(), file.order)) return false
       try {
         if (file.unsentStart) {
           file.unsentStart = false

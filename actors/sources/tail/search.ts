@@ -1,9 +1,10 @@
 // Brings the open files in line with what the folders hold: new files are opened, renamed and deleted ones marked.
 import type { FoundFile, FoundLog } from './found.js'
-import { headMatches, inodeOf } from './identity.js'
+import { headMatches, inodeOf, readHead } from './identity.js'
+import type { Known } from './ledger.js'
 import type { OpenFiles } from './open-files.js'
 import { createOpening, type OpeningOptions } from './opening.js'
-import { release, vanishedFile, type Chain, type TailFile } from './tail-file.js'
+import { hasBarrier, isBarred, release, vanishedFile, type Chain, type TailFile } from './tail-file.js'
 
 /** Gzip files that were looked into and belong to nobody, remembered so that they are not opened at every search. */
 const REJECTED_MAX = 10_000
@@ -33,6 +34,8 @@ export function createSearch(options: SearchOptions): Search {
   const packed = new Map<TailFile, number>()
   let placeInLog = 0
   let first = true
+  /** Recovered positions may hold records whose file is gone. */
+  let carriesLeft = true
   const exists = (inode: string): boolean => listed.has(inode) || open.at(inode) !== undefined
   const opening = createOpening({ ...options, listedAt: (inode) => listed.get(inode), isHeld })
 
@@ -49,8 +52,12 @@ export function createSearch(options: SearchOptions): Search {
   }
 
   function isPackedForm(file: TailFile, head: Uint8Array): boolean {
-    if (file.gz || file.identity === undefined || file.identity.headBytes === 0) return false
-    return !listed.has(inodeOf(file)) && headMatches(file.identity, head)
+    if (file.gz || listed.has(inodeOf(file))) return false
+    if (file.fd < 0) return file.identity !== undefined && headMatches(file.identity, head)
+    // Not by its identity: a file that is held since it was empty, and waits for its turn, has none yet.
+    const own = readHead(file.fd)
+    const bytes = Math.min(own.length, head.length)
+    return bytes > 0 && Buffer.compare(own.subarray(0, bytes), head.subarray(0, bytes)) === 0
   }
 
   function isRejected(found: FoundFile): boolean {
@@ -66,6 +73,7 @@ export function createSearch(options: SearchOptions): Search {
   function applyLog(log: FoundLog, withGz: boolean): void {
     const chain = open.chain(log)
     chain.waiting = 0
+    chain.barrier = Number.POSITIVE_INFINITY
     let knownMtimeMs = newestUnlisted(chain)
     for (const [order, found] of log.files.entries()) {
       if (found.gz && !withGz) continue
@@ -82,9 +90,10 @@ export function createSearch(options: SearchOptions): Search {
       if (!found.wanted && !known && !follows && !found.gz) continue
       placeInLog = order
       const file = openOne(found, chain, follows)
-      if (file === 'vanished') {
-        // Packed or rotated away at this moment: what follows it in the log waits for the next listing, so that order is kept.
+      if (file === 'later') {
+        // Packed or rotated away at this moment, say: what follows it in the log waits for it, so that order is kept.
         chain.waiting++
+        chain.barrier = order
         break
       }
       if (file !== undefined) file.order = order
@@ -94,14 +103,14 @@ export function createSearch(options: SearchOptions): Search {
     open.order(chain)
   }
 
-  function openOne(found: FoundFile, chain: Chain, follows: boolean): TailFile | 'vanished' | undefined {
+  function openOne(found: FoundFile, chain: Chain, follows: boolean): TailFile | 'later' | undefined {
     if (open.count() >= filesMax) {
       chain.waiting++
       return undefined
     }
     const file = opening.open({ ...found, wanted: found.wanted || follows }, chain, options.fromEnd && first)
     if (file === 'unknown') reject(found)
-    if (file === 'vanished') return file
+    if (file === 'later') return file
     if (typeof file === 'string') return undefined
     if (open.at(inodeOf(file)) !== undefined) {
       release(file)
@@ -111,16 +120,29 @@ export function createSearch(options: SearchOptions): Search {
     return file
   }
 
-  /** A recovered record whose file is gone: it ends, or goes on in the log's next file. */
-  function addVanished(): void {
+  /** A recovered record whose file is gone: it ends, or goes on in the log's next file. Returns whether one may still turn up. */
+  function addVanished(): boolean {
+    let unsure = false
     for (const known of ledger.withCarry()) {
       const log = options.logOf(known.path)
       if (log === undefined) continue
-      ledger.take(known)
       const chain = open.chain(log)
+      if (isUnopened(known) || isBarred(chain, options.nowMs())) {
+        unsure = true
+        open.order(chain)
+        continue
+      }
+      ledger.take(known)
       open.add(vanishedFile(chain, known, options.nowMs()))
       open.order(chain)
     }
+    return unsure
+  }
+
+  /** Listed, but not looked into yet. An open file with this inode is another one that uses it again. */
+  function isUnopened({ identity }: Known): boolean {
+    const found = listed.get(inodeOf(identity))
+    return found !== undefined && open.at(inodeOf(identity)) === undefined && !ledger.settled(found)
   }
 
   /** A file whose name is gone keeps its place: where its packed form stands, else behind the file that it followed. */
@@ -145,22 +167,27 @@ export function createSearch(options: SearchOptions): Search {
       listed = new Map(logs.flatMap((log) => log.files.map((file) => [inodeOf(file), file])))
       for (const chain of open.chains()) {
         chain.waiting = 0
+        chain.barrier = Number.POSITIVE_INFINITY
         for (const file of chain.files) {
           if (listed.has(inodeOf(file))) continue
           file.live = false
         }
       }
       packed.clear()
+      const nowMs = options.nowMs()
       const sequences = new Map([...open.chains()].map((chain) => [chain, [...chain.files]]))
       // What still exists unpacked is known before gzip files are asked where they come from.
       for (const log of logs) applyLog(log, false)
       for (const log of logs) if (log.files.some((file) => file.gz)) applyLog(log, true)
       for (const [chain, sequence] of sequences) placeUnlisted(chain, sequence)
-      if (first) addVanished()
+      if (carriesLeft) carriesLeft = addVanished()
       first = false
       ledger.forget(exists)
       let waiting = 0
-      for (const chain of open.chains()) waiting += chain.waiting
+      for (const chain of open.chains()) {
+        waiting += chain.waiting
+        chain.barredMs = hasBarrier(chain) ? (chain.barredMs ?? nowMs) : undefined
+      }
       if (waiting > 0) options.park(waiting)
       return waiting
     },

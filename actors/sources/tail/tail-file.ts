@@ -10,6 +10,10 @@ export interface Chain {
   readonly files: TailFile[]
   /** Files of this log that could not be opened yet for the bound on open files. */
   waiting: number
+  /** Place of the first file that could not be opened at the last search: those behind it are not read before it. Infinity: none. */
+  barrier: number
+  /** Since when there is a barrier, monotonic ms. */
+  barredMs: number | undefined
 }
 
 export interface TailFile {
@@ -101,6 +105,18 @@ export function vanishedFile(
     ...tailFile(found, { chain, fd: -1, startOffset, identity, key, carry, reader }, nowMs),
     order: -2,
   }
+}
+
+/** How long a log waits for a file that cannot be opened now; then the order of its records is given up, not the log. */
+const BARRED_MS_MAX = 30_000
+
+export function hasBarrier(chain: Chain): boolean {
+  return chain.barrier !== Number.POSITIVE_INFINITY
+}
+
+export function isBarred(chain: Chain, nowMs: number, order = Number.POSITIVE_INFINITY): boolean {
+  if (!hasBarrier(chain) || order < chain.barrier) return false
+  return chain.barredMs === undefined || nowMs - chain.barredMs < BARRED_MS_MAX
 }
 
 /** Offset of the next byte that was not handed out. */
