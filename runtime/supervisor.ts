@@ -70,6 +70,8 @@ const OPERATOR_FAULTS = /^(config\.|http\.|journal\.locked|journal\.directory)/
 
 export function createSupervisor(options: SupervisorOptions): Supervisor {
   const running = new Map<string, Running>()
+  /** Of groups that went down by themselves: resolves when the thread is gone. */
+  const leaving = new Map<string, Promise<void>>()
   const restarts = new Map<string, number>()
   const policy = createRestartPolicy(options.restarts, options.clock, options.random)
   const routes = Object.fromEntries(
@@ -184,7 +186,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
 
   function downed(entry: Running, error: unknown): void {
     entry.control.close()
-    void entry.destroy()
+    leaving.set(entry.plan.group, entry.destroy())
     if (running.get(entry.plan.group) === entry) running.delete(entry.plan.group)
     if (entry.expected || stopping) return
     options.onDown(entry.plan.group)
@@ -237,6 +239,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       options.onDown(entry.plan.group)
     }
     await Promise.all(entries.map(async (entry) => Promise.all([entry.destroy(), entry.ended])))
+    // A crashed group's task ends before its thread does: until then that could still give back slots which are others' by now.
+    await Promise.all(groups.map((group) => leaving.get(group)))
   }
 
   return {
