@@ -29,9 +29,11 @@ export function createLiveRates(context: ActorContext, scanner: Scanner, streams
   let boostEndsMs = endOf(boosts)
   let book: RuleBook | undefined
   let bookOf = ''
+  /** The fields that the settings ask for, and those that the scanner looks for: as text, to be compared. */
+  let wanted = ''
+  let fields = ''
   let rates = makeRates()
   let ends: (() => void)[] = []
-  let fields = ''
   streams.apply(rates)
   applyFields()
 
@@ -50,6 +52,9 @@ export function createLiveRates(context: ActorContext, scanner: Scanner, streams
     // Compiled rules keep what was worked out with them.
     if (book === undefined || bookOf !== rules) book = createRuleBook(settings)
     bookOf = rules
+    // Looking for them costs each record that has them some 80 ns: only when a rule asks.
+    const asked = book.set.usesStatus || book.set.usesWindow
+    wanted = JSON.stringify(asked ? fieldsOf(settings) : { status: [], latency: [] })
     const made = createRates(settings, boosts, book)
     made.decided(decisions)
     return made
@@ -68,17 +73,10 @@ export function createLiveRates(context: ActorContext, scanner: Scanner, streams
     settingsVersion = version
     settings = readSettings()
     renew()
-    if (wantedFields() === fields) live.applied(version)
-  }
-
-  /** Looking for them costs each record that has them some 80 ns: only when a rule asks. As text, to be compared. */
-  function wantedFields(): string {
-    const asked = book !== undefined && (book.set.usesStatus || book.set.usesWindow)
-    return JSON.stringify(asked ? fieldsOf(settings) : { status: [], latency: [] })
+    if (wanted === fields) live.applied(version)
   }
 
   function applyFields(): void {
-    const wanted = wantedFields()
     if (wanted === fields) return
     fields = wanted
     scanner.setFields(JSON.parse(wanted) as FieldNames)
