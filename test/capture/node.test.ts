@@ -93,7 +93,10 @@ test('a store that is away: the capture is listed and fetched from the disk, and
   await node.address()
   appendFileSync(log, criLine('Traceback (most recent call last):') + criLine('ValueError'))
   await node.said(/waits on disk/)
-  const ready = await (await fetch(`http://${await node.address()}/readyz`)).text()
+  // The actor's health is told by its next beat, after the line in the log.
+  const url = `http://${await node.address()}/readyz`
+  let ready = ''
+  while (!ready.includes('degraded')) ready = await (await fetch(url)).text()
   assert.match(ready, /degraded: capture: 1 captures wait on disk: .*503/)
   await stop(node)
   const away = await at.run('capture', 'list')
