@@ -14,6 +14,8 @@ export const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   pipeline: async () => (await import('./benches/pipeline.js')).pipelineBench,
   latency: async () => (await import('./benches/latency.js')).latencyBench,
   idle: async () => (await import('./benches/idle.js')).idleBench,
+  'reload-nats': async () => (await import('./benches/reload-nats.js')).reloadNatsBench,
+  fleet: async () => (await import('./benches/fleet.js')).fleetBench,
   soak: async () => (await import('./benches/soak.js')).soakBench,
   overload: async () => (await import('./benches/overload.js')).overloadBench,
   scaling: async () => (await import('./benches/scaling.js')).scalingBench,

@@ -1,6 +1,7 @@
 // Sampling of a running node from the main thread: a new section is checked, published and awaited; boosts; what the node says of it.
 import type { Logger } from 'pino'
 import { BOOSTS_MAX } from '../actors/traffic/boosts.js'
+import type { SamplingOptions } from '../protocol/config/sampling.js'
 import { MillraceError } from '../protocol/errors.js'
 import type { MessageOf } from '../protocol/messages.js'
 import type { NodeSampling } from '../protocol/status.js'
@@ -22,6 +23,8 @@ export interface LiveSampling {
    * `sampling.late` when it is published and yet not taken up, because the ingest thread is being restarted or waits for the journal.
    */
   reload(section: unknown): Promise<AppliedSampling>
+  /** As `reload`, for a section that has been checked. */
+  apply(section: SamplingOptions): Promise<AppliedSampling>
   /** Keeps all that matches until then (ms since the epoch). Throws `sampling.boost` when it matches nothing or is past. */
   boost(match: BoostMatch, untilMs: number): void
   /** New settings were refused before they came here: a file that cannot be read. Logged, counted, shown. */
@@ -55,9 +58,9 @@ export function createLiveSampling({ live, metrics, log, send, nowMs }: LiveSamp
     log.error({ reason }, 'reload refused, nothing changed')
   }
 
-  function publish(section: unknown): number {
+  function orRefuse<T>(step: () => T): T {
     try {
-      return live.publish(JSON.stringify(checkSampling(section)))
+      return step()
     } catch (error) {
       const large = error instanceof RangeError
       const reason = error instanceof Error ? error.message : String(error)
@@ -66,21 +69,29 @@ export function createLiveSampling({ live, metrics, log, send, nowMs }: LiveSamp
     }
   }
 
+  async function apply(section: SamplingOptions, startedMs: number): Promise<AppliedSampling> {
+    const revision = orRefuse(() => live.publish(JSON.stringify(section)))
+    const done = await live.whenApplied(revision, APPLIED_TIMEOUT_MS)
+    metrics.add('sampling_reloads_total', 1, { outcome: done ? 'applied' : 'late' })
+    reloads++
+    if (!done) {
+      const text = `sampling settings ${revision} are published, but no hot path has taken them up within ${APPLIED_TIMEOUT_MS / 1000} s; they take effect with its next records`
+      throw new MillraceError('sampling.late', text)
+    }
+    const appliedMs = performance.now() - startedMs
+    log.info({ revision, applied_ms: Number(appliedMs.toFixed(2)) }, 'new sampling settings applied')
+    return { revision, appliedMs }
+  }
+
   return {
     async reload(section) {
       const startedMs = performance.now()
-      const revision = publish(section)
-      const done = await live.whenApplied(revision, APPLIED_TIMEOUT_MS)
-      metrics.add('sampling_reloads_total', 1, { outcome: done ? 'applied' : 'late' })
-      reloads++
-      if (!done) {
-        const text = `sampling settings ${revision} are published, but no hot path has taken them up within ${APPLIED_TIMEOUT_MS / 1000} s; they take effect with its next records`
-        throw new MillraceError('sampling.late', text)
-      }
-      const appliedMs = performance.now() - startedMs
-      log.info({ revision, applied_ms: Number(appliedMs.toFixed(2)) }, 'new sampling settings applied')
-      return { revision, appliedMs }
+      return apply(
+        orRefuse(() => checkSampling(section)),
+        startedMs,
+      )
     },
+    apply: (section) => apply(section, performance.now()),
     boost(match, untilMs) {
       const names = Object.values(match).filter((name) => name !== undefined)
       if (names.length === 0 || names.includes(''))

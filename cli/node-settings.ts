@@ -2,7 +2,7 @@
 import type { SamplingOptions } from '../protocol/config/sampling.js'
 import { MillraceError } from '../protocol/errors.js'
 import { checkSampling } from '../runtime/config/sampling-section.js'
-import { parseSection } from '../runtime/config/section.js'
+import { parseJsonSection } from '../runtime/config/section.js'
 import type { AppliedSampling } from './live-sampling.js'
 
 export interface NodeSettings {
@@ -14,10 +14,10 @@ export interface NodeSettings {
   origin(): 'file' | 'cluster'
 }
 
-/** `reload` publishes a section and resolves when every hot path has it. */
+/** `apply` publishes a section, which is checked by then, and resolves when every hot path has it. */
 export function createNodeSettings(
   first: SamplingOptions,
-  reload: (section: SamplingOptions) => Promise<AppliedSampling>,
+  apply: (section: SamplingOptions) => Promise<AppliedSampling>,
 ): NodeSettings {
   let file = first
   let cluster: SamplingOptions | undefined
@@ -31,11 +31,11 @@ export function createNodeSettings(
     return mine
   }
 
-  async function apply(section: SamplingOptions): Promise<AppliedSampling | undefined> {
+  async function publish(section: SamplingOptions): Promise<AppliedSampling | undefined> {
     const text = JSON.stringify(section)
     if (text === published) return undefined
     try {
-      const applied = await reload(section)
+      const applied = await apply(section)
       published = text
       return applied
     } catch (error) {
@@ -49,15 +49,15 @@ export function createNodeSettings(
     fromFile: (section) =>
       inTurn(async () => {
         file = checkSampling(section)
-        return cluster === undefined ? apply(file) : undefined
+        return cluster === undefined ? publish(file) : undefined
       }),
     fromCluster: (json) =>
       inTurn(async () => {
-        const section = json === undefined ? undefined : checkSampling(parseSection(json))
+        const section = json === undefined ? undefined : checkSampling(parseJsonSection(json))
         const before = cluster
         cluster = section
         try {
-          return await apply(section ?? file)
+          return await publish(section ?? file)
         } catch (error) {
           if (error instanceof MillraceError && error.code === 'sampling.late') return undefined
           cluster = before

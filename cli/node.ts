@@ -82,7 +82,7 @@ export async function startNode({ config, once, log, stopAsked, reload }: NodeOp
     send: (to, message) => supervisor.send(to, message),
     nowMs: systemClock.now,
   })
-  const settings = createNodeSettings(config.sampling, sampling.reload)
+  const settings = createNodeSettings(config.sampling, sampling.apply)
   const status = createStatus({
     config,
     plan,

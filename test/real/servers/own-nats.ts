@@ -11,6 +11,8 @@ export interface OwnNats {
   readonly url: string
   readonly port: number
   readonly folder: string
+  /** Of the running server. */
+  pid(): number | undefined
   start(): Promise<void>
   /** SIGKILL: what was not synced is lost, as in a crash. */
   kill(): Promise<void>
@@ -61,6 +63,7 @@ async function makeOwnNats({ config = '', jetstream = true, name }: OwnNatsOptio
     url: `nats://127.0.0.1:${port}`,
     port,
     folder,
+    pid: () => child?.pid,
     async start() {
       child = spawn(natsBinary(), ['-c', file], { stdio: 'ignore' })
       await greeted(port)
