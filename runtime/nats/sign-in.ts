@@ -1,5 +1,7 @@
 // How a node signs in to NATS: credentials and TLS files are read when a connection is made, so that renewed ones are used at the next.
 import { readFileSync, statSync } from 'node:fs'
+import { isIP } from 'node:net'
+import { checkServerIdentity, type PeerCertificate } from 'node:tls'
 import {
   type Authenticator,
   credsAuthenticator,
@@ -76,9 +78,31 @@ function readCredentials(file: string): Uint8Array {
   )
 }
 
+type ServerCheck = (host: string, certificate: PeerCertificate) => Error | undefined
+
+/**
+ * The client library names no host for a server that is given by its IP address, and Node then compares the certificate with `localhost`.
+ * It has to be for one of the addresses of the configuration instead (RFC 9110 §4.3.5).
+ */
+function serverCheck(servers: readonly string[]): TlsOptions & { checkServerIdentity?: ServerCheck } {
+  const hosts = servers.map(
+    (server) => new URL(server.includes('://') ? server : `nats://${server}`).hostname,
+  )
+  const addresses = hosts.map((host) => host.replace(/^\[|\]$/g, '')).filter((host) => isIP(host) !== 0)
+  if (addresses.length === 0 || hosts.includes('localhost')) return {}
+  return {
+    checkServerIdentity(host, certificate) {
+      const names = host === 'localhost' ? addresses : [host]
+      const faults = names.map((name) => checkServerIdentity(name, certificate))
+      return faults.includes(undefined) ? undefined : faults[0]
+    },
+  }
+}
+
 /** What the client's TLS needs; undefined where none was asked for (a server that offers TLS gets it all the same). */
 export function tlsOf({ tls, servers }: SignInOptions): TlsOptions | undefined {
-  if (tls === undefined) return servers.some((server) => server.startsWith('tls://')) ? {} : undefined
+  const check = serverCheck(servers)
+  if (tls === undefined) return servers.some((server) => server.startsWith('tls://')) ? check : undefined
   const text = (option: 'ca_file' | 'cert_file' | 'key_file') => {
     const file = tls[option]
     if (file === undefined) return undefined
@@ -91,6 +115,7 @@ export function tlsOf({ tls, servers }: SignInOptions): TlsOptions | undefined {
   }
   const [ca, cert, key] = [text('ca_file'), text('cert_file'), text('key_file')]
   return {
+    ...check,
     ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
