@@ -42,6 +42,8 @@ export function writerActor(
   const { clock, log, metrics } = context
   const { kernel, hold } = threadMemory(context, beside)
   const codec = createFrameCodec(kernel)
+  /** It subscribes once in the life of its thread. */
+  const session = context.epoch
   const ending = new AbortController()
   let draining = false
   let heldOpen = false
@@ -140,7 +142,7 @@ export function writerActor(
 
   function subscribe(): void {
     const { memory_bytes: creditBytes, backfill_bytes_per_second: backfillBytesPerSecond } = options
-    context.send('journal', { type: 'subscribe', writer: name, creditBytes, backfillBytesPerSecond })
+    context.send('journal', { type: 'subscribe', writer: name, session, creditBytes, backfillBytesPerSecond })
   }
 
   function tick(): void {
@@ -169,9 +171,10 @@ export function writerActor(
     },
     on: {
       frame(message) {
+        if (message.session !== session) return
         intake.accept(message)
         if (message.slot !== undefined)
-          context.send('journal', { type: 'taken', writer: name, seq: message.seq })
+          context.send('journal', { type: 'taken', writer: name, session, seq: message.seq })
         work()
       },
       breaker({ action }) {
