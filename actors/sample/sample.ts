@@ -181,6 +181,7 @@ export function sample(context: ActorContext, options: SampleOptions): Actor {
         if (epoch !== context.epoch) return
         durable(sealer.committed(frames))
         setFlow()
+        hurry()
       },
       hold(message) {
         held = message.held
