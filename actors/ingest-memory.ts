@@ -12,7 +12,8 @@ const FRAME_RECORDS_MAX = 16_384
 /** An escaped character takes up to six bytes; a record's own fields come on top. */
 const ESCAPE_GROWTH = 6
 const RECORD_FIELDS_BYTES = 16 * 1024
-const RECORDS_PER_SCAN = 1024
+/** A slab of ordinary records is one scan, one batch and one emission. */
+const RECORDS_PER_SCAN = 2048
 const CONTEXTS_MAX = 12_000
 const CONTEXT_BYTES = 4096
 const MODULE_BYTES = 6 * 1024 * 1024

@@ -71,7 +71,12 @@ export function planNode(config: Config, once: boolean, cores: number = cpus().l
     ...backends.map(([name, options]) => ({
       name: `writer.${name}`,
       kind: 'writer',
-      options: { name, options, beside: backends.filter(isBeside(name)).map(([, each]) => each) },
+      options: {
+        name,
+        options,
+        beside: backends.filter(isBeside(name)).map(([, each]) => each),
+        frameAgeMs: config.records.batch_age_max,
+      },
     })),
     // After the writers: actors of a thread stop in this order, and the journal takes the writers' last acknowledgements.
     {

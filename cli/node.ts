@@ -57,7 +57,7 @@ const HEAP_MEGABYTES_MAX = 512
 
 /** Starts everything. Throws a MillraceError when a port is in use or the placement is wrong. */
 export async function startNode({ config, once, log, stopAsked, reload }: NodeOptions): Promise<RunningNode> {
-  setEngine()
+  const kernel = setEngine()
   const plan = planNode(config, once)
   const merge = createMetricsMerge()
   const journalGroup = groupOf(plan, 'journal')
@@ -100,6 +100,7 @@ export async function startNode({ config, once, log, stopAsked, reload }: NodeOp
       arena,
       live,
       logLevel: config.runtime.log_level,
+      kernel,
     },
     workerFile: fileURLToPath(new URL('../actors/group.js', import.meta.url)),
     restarts: { max: config.runtime.restarts_max, windowMs: config.runtime.restart_window },

@@ -32,9 +32,15 @@ export const READ_SLACK_BYTES = 64
 
 let compiled: WasmModule | undefined
 
-function kernelModule(): WasmModule {
+/** `kernel.wasm`, which lies next to this compiled file; compiled once per thread, or by the thread that handed it over. */
+export function kernelModule(): WasmModule {
   compiled ??= new wasm.Module(readFileSync(new URL('./kernel.wasm', import.meta.url)))
   return compiled
+}
+
+/** From now on this thread's kernels are instances of a module that another thread has compiled. */
+export function takeKernelModule(module: WasmModule): void {
+  compiled = module
 }
 
 function memoryError(bytes: number, free: number): Error {
@@ -42,7 +48,7 @@ function memoryError(bytes: number, free: number): Error {
   return Object.assign(new Error(text), { code: 'kernel.memory' })
 }
 
-/** Compiles (once per thread) and instantiates `kernel.wasm`, which lies next to this compiled file. */
+/** Instantiates kernelModule(). */
 export function createKernel(options: KernelOptions): Kernel {
   const pages = Math.ceil(options.memoryBytes / PAGE_BYTES)
   const memory = new wasm.Memory({ initial: pages, maximum: pages })

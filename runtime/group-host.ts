@@ -1,5 +1,6 @@
 // Runs inside a worker thread: hosts one group's actors, routes their messages, reports to the supervisor.
 import type { MessagePort } from 'node:worker_threads'
+import type { WasmModule } from '../kernel/webassembly.js'
 import type { Message } from '../protocol/messages.js'
 import { MillraceError, toWireError, type WireError } from '../protocol/errors.js'
 import type { Actor, ActorContext, ActorFactory } from './actor.js'
@@ -31,6 +32,8 @@ export interface GroupTask {
   readonly live: LiveSettingsMemory
   readonly logLevel: string
   readonly control: MessagePort
+  /** Compiled by the main thread; left out: by each thread that needs it. */
+  readonly kernel?: WasmModule
 }
 
 /** supervisor → group */

@@ -15,7 +15,7 @@ export interface SupervisorOptions {
   readonly groups: readonly GroupPlan[]
   readonly actors: readonly ActorPlan[]
   /** What every group's task shares. */
-  readonly shared: Pick<GroupTask, 'node' | 'once' | 'arena' | 'live' | 'logLevel'>
+  readonly shared: Pick<GroupTask, 'node' | 'once' | 'arena' | 'live' | 'logLevel' | 'kernel'>
   /** The module that piscina runs: its default export takes a GroupTask. */
   readonly workerFile: string
   readonly restarts: RestartPolicyOptions

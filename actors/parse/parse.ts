@@ -40,7 +40,12 @@ export function parse(context: ActorContext, options: ParseOptions): Actor {
       ? undefined
       : createPanicWatch(context, scanner, options.panicAgeMaxMs)
   let inputsLeft = options.sources
-  let cancelGroups = (): void => undefined
+  let cancelGroups: (() => void) | undefined
+
+  /** From the first group or partial on that may have to be ended by time: most nodes never wake up for this. */
+  function watchGroups(): void {
+    cancelGroups ??= context.clock.every(GROUP_CHECK_MS, endQuietGroups)
+  }
 
   function onSlab(slab: SlabMessage): void {
     const state = origins.get(slab.origin)
@@ -101,6 +106,7 @@ export function parse(context: ActorContext, options: ParseOptions): Actor {
       state.grewAtMs = context.clock.monotonic()
       origins.set(origin.id, state)
       state.takesFrom = before
+      if (origin.multiline !== undefined) watchGroups()
       context.send('enrich', message)
     } else {
       known.origin = origin
@@ -134,6 +140,7 @@ export function parse(context: ActorContext, options: ParseOptions): Actor {
     if (message.done && state.carries.length > 0 && key !== undefined) {
       state.grewAtMs = context.clock.monotonic()
       lingering.set(key, state)
+      watchGroups()
     } else context.send('enrich', message)
   }
 
@@ -159,10 +166,7 @@ export function parse(context: ActorContext, options: ParseOptions): Actor {
   }
 
   return {
-    start() {
-      cancelGroups = context.clock.every(GROUP_CHECK_MS, endQuietGroups)
-    },
-    stop: () => cancelGroups(),
+    stop: () => cancelGroups?.(),
     on: {
       origin: onOrigin,
       slab: onSlab,

@@ -17,7 +17,9 @@ export interface SampleOptions {
   readonly judged?: (streams: Streams, from: number, to: number) => void
 }
 
+/** Between two ticks at least. */
 const TICK_MS = 20
+const NEVER = Number.POSITIVE_INFINITY
 const COUNT_EVERY_MS = 500
 /** What the services had is told to the actor `traffic` this often. */
 const STEP_MS = 1000
@@ -41,6 +43,8 @@ export function sample(context: ActorContext, options: SampleOptions): Actor {
   let held = false
   let ended = false
   let cancelTick = (): void => undefined
+  let ticking = false
+  let tickAtMs = NEVER
 
   function onBatch(batch: BatchMessage): void {
     live.beforeBatch()
@@ -52,6 +56,7 @@ export function sample(context: ActorContext, options: SampleOptions): Actor {
     if (dirtyAtMs === 0 && origins.dirty()) dirtyAtMs = context.clock.monotonic()
     if (scanner.frameBytesUsed() >= options.records.frame_bytes) seal()
     setFlow()
+    hurry()
   }
 
   function take({ origin, from, to, base, offset, carry, context: ptr = 0 }: BatchMessage): void {
@@ -93,6 +98,29 @@ export function sample(context: ActorContext, options: SampleOptions): Actor {
     }
   }
 
+  /** When the next tick has something to do. Fifty a second, each for nothing, were half of what an idle node costs. */
+  function tickDueMs(): number {
+    if (sealer.waiting() || !(flowing || held)) return 0
+    const recordsMs = scanner.frameCount() > 0 ? openedAtMs + options.records.batch_age_max : NEVER
+    const positionsMs = dirtyAtMs > 0 ? dirtyAtMs + POSITIONS_AGE_MS : NEVER
+    return Math.min(recordsMs, positionsMs, countedAtMs + COUNT_EVERY_MS, steppedAtMs + STEP_MS)
+  }
+
+  /** After anything that may be due before the tick that is waited for. */
+  function hurry(): void {
+    if (!ticking) return
+    const now = context.clock.monotonic()
+    const atMs = Math.max(now + TICK_MS, tickDueMs())
+    if (atMs >= tickAtMs) return
+    cancelTick()
+    tickAtMs = atMs
+    cancelTick = context.clock.after(Math.ceil(atMs - now), () => {
+      tickAtMs = NEVER
+      tick()
+      hurry()
+    })
+  }
+
   function tick(): void {
     const now = context.clock.monotonic()
     live.betweenBatches()
@@ -122,10 +150,12 @@ export function sample(context: ActorContext, options: SampleOptions): Actor {
   return {
     start() {
       context.send('journal', { type: 'ingest_started', epoch: context.epoch })
-      cancelTick = context.clock.every(TICK_MS, tick)
+      ticking = true
+      hurry()
       live.start()
     },
     stop() {
+      ticking = false
       cancelTick()
       live.stop()
       streams.take()
@@ -141,6 +171,7 @@ export function sample(context: ActorContext, options: SampleOptions): Actor {
       origin_closed({ origin, done }) {
         origins.closed(origin, done)
         if (dirtyAtMs === 0 && origins.dirty()) dirtyAtMs = context.clock.monotonic()
+        hurry()
       },
       reset_streams() {
         seal()
@@ -150,10 +181,12 @@ export function sample(context: ActorContext, options: SampleOptions): Actor {
         if (epoch !== context.epoch) return
         durable(sealer.committed(frames))
         setFlow()
+        hurry()
       },
       hold(message) {
         held = message.held
         setFlow()
+        hurry()
       },
       end_of_input: finish,
     },

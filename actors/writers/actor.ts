@@ -22,6 +22,8 @@ export interface WriterPlan {
   readonly options: BackendOptions
   /** Options of all writers of its thread: they share memory. Default: it is alone. */
   readonly beside?: readonly BackendOptions[]
+  /** How long a record may have waited in its frame, ms: batch_age_max counts from then on where nothing else is on its way. Default 0. */
+  readonly frameAgeMs?: number
   /** How long `stop` waits for what is in flight. */
   readonly stopWaitMs?: number
 }
@@ -37,7 +39,7 @@ const HELD: Fault = {
 /** Writes to `journal`: subscribe, taken, done, outage, recovered; to `supervisor`: status. */
 export function writerActor(
   context: ActorContext,
-  { name, options, beside = [options], stopWaitMs = STOP_WAIT_MS }: WriterPlan,
+  { name, options, beside = [options], frameAgeMs = 0, stopWaitMs = STOP_WAIT_MS }: WriterPlan,
 ): Actor {
   const { clock, log, metrics } = context
   const { kernel, hold } = threadMemory(context, beside)
@@ -45,6 +47,7 @@ export function writerActor(
   /** It subscribes once in the life of its thread. */
   const session = context.epoch
   const ending = new AbortController()
+  const idleAgeMs = Math.max(0, options.batch_age_max - frameAgeMs)
   let draining = false
   let heldOpen = false
   let cancelFlush: (() => void) | undefined
@@ -102,9 +105,10 @@ export function writerActor(
     // The oldest frame keeps the journal's credit; when half of it is used, what is open of that frame goes out as it is.
     const oldest = ledger.bytes() >= options.memory_bytes / 2 ? ledger.oldest() : undefined
     if (oldest !== undefined) backend.relieve(oldest)
-    const begunMs = backend.flush(draining ? EVERYTHING : clock.monotonic() - options.batch_age_max)
+    const ageMs = delivery.pending() === 0 ? idleAgeMs : options.batch_age_max
+    const begunMs = backend.flush(draining ? EVERYTHING : clock.monotonic() - ageMs)
     // Open although it was due: its memory is taken, and `moved` comes when that changes.
-    const dueMs = begunMs === undefined ? EVERYTHING : begunMs + options.batch_age_max
+    const dueMs = begunMs === undefined ? EVERYTHING : begunMs + ageMs
     if (dueMs === flushAtMs && cancelFlush !== undefined) return
     cancelFlush?.()
     flushAtMs = dueMs

@@ -80,6 +80,23 @@ export function checkRootKey(serial: u32, at: usize, length: usize, hash: u64): 
   store<u64>(entry, <u64>at | ((<u64>length) << 32), 8)
 }
 
+/** One more key that is known to be unlike those before it. */
+export function countKey(): void {
+  if (keysLeft == 0) return noRoom()
+  keysLeft--
+}
+
+/** Puts a key that countKey has counted into the table, for those that come later. */
+export function knowRootKey(serial: u32, at: usize, length: usize, hash: u64): void {
+  if (!checking) return
+  keysLeft++
+  checkRootKey(serial, at, length, hash)
+}
+
+export function isChecking(): bool {
+  return checking
+}
+
 /** A key with escapes: equal keys must have equal bytes, else the record is SLOW. */
 export function checkEscapes(start: usize, end: usize): void {
   if (checking && !plainestEscapes(start, end)) addSlow(SLOW_ESCAPED_KEY)

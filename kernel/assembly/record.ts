@@ -13,6 +13,16 @@ import { beginKeys, checkEscapes, checkRootKey } from './keys'
 import { textLevel } from './level'
 import { beginMembers, ownDigits, ownNs, ownTime, takeMember } from './member'
 import { longTarget, targetOf } from './names'
+import {
+  expected,
+  expectedEnd,
+  expectedTarget,
+  firstExpected,
+  isLearning,
+  keepShape,
+  learnKey,
+  nextExpected,
+} from './shapes'
 import { addSlow, clearSlow, slowBits } from './slow'
 import * as T from './table'
 import { isUtf8 } from './utf8'
@@ -46,23 +56,35 @@ function rootKey(serial: u32, key: usize, length: usize): u32 {
   const words = hashWords(head, tail, length)
   const hash = length > 16 ? hashMiddle(words, key, length) : words
   checkRootKey(serial, key, length, hash)
-  return length > 16 ? longTarget(key, length) : targetOf(head, tail, length, hash)
+  const target = length > 16 ? longTarget(key, length) : targetOf(head, tail, length, hash)
+  if (isLearning) learnKey(key, length, target, hash)
+  return target
 }
 
 /** Scans the members of the object whose first key is expected at `at`; returns the address after its brace, 0 when it is not valid. */
 function scanMembers(entry: usize, at: usize, trust: u32, serial: u32): usize {
   let runEnd: usize = 0
+  let shape = firstExpected()
   while (true) {
     if (load<u8>(at) != 34) return 0
     const member = at
     const key = at + 1
-    let keyEnd = firstSpecial(key)
-    if (load<u8>(keyEnd) != 34) {
-      keyEnd = scanString(keyEnd)
-      if (keyEnd == 0) return 0
-      if (lastEscape >= key) checkEscapes(key, keyEnd)
+    let keyEnd: usize = 0
+    let target: u32 = 0
+    if (shape != 0) shape = expected(shape, key, serial)
+    if (shape != 0) {
+      keyEnd = expectedEnd(shape, key)
+      target = expectedTarget(shape)
+      shape = nextExpected(shape)
+    } else {
+      keyEnd = firstSpecial(key)
+      if (load<u8>(keyEnd) != 34) {
+        keyEnd = scanString(keyEnd)
+        if (keyEnd == 0) return 0
+        if (lastEscape >= key) checkEscapes(key, keyEnd)
+      }
+      target = rootKey(serial, key, keyEnd - key)
     }
-    const target = rootKey(serial, key, keyEnd - key)
     at = keyEnd + 1
     if (load<u8>(at) != 58) at = skipSpace(at)
     if (load<u8>(at) != 58) return 0
@@ -135,6 +157,7 @@ function tryObject(entry: usize, start: usize, end: usize, trust: u32, flags: u3
     return false
   }
   flags |= T.F_JSON
+  if (slowBits == 0) keepShape()
   // A SLOW entry is scanned again from the time that it came with.
   if (ownTime && slowBits == 0) {
     flags |= T.F_OWN_TIME

@@ -7,7 +7,7 @@ const BLOCK_BYTES: usize = 65536
 /** Matching stops this many bytes before a block's end, so no load of 8 bytes leaves the input. */
 const TAIL_BYTES: usize = 80
 /** After SKIP_FIRST / 2^SKIP_SHIFT bytes without a match the step grows: bytes that do not compress are passed quickly. */
-const SKIP_FIRST: u32 = 64
+const SKIP_FIRST: u32 = 128
 const SKIP_SHIFT: u32 = 5
 
 /** Scratch bytes that snappyCompress needs. */

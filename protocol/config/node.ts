@@ -42,7 +42,7 @@ export const records = z
     line_bytes_max: size('256KiB', { min: '1KiB', max: '4MiB' }).describe(
       'Longer lines are cut and marked `"truncated":true`',
     ),
-    frame_bytes: size('512KiB', { min: '16KiB', max: '4MiB' }).describe(
+    frame_bytes: size('1MiB', { min: '16KiB', max: '4MiB' }).describe(
       'A frame is sealed when it has grown to this',
     ),
     batch_age_max: duration('500ms', { min: '1ms', max: '5m' }).describe(

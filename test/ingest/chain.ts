@@ -69,16 +69,18 @@ export function createChain(options: ChainOptions = {}): Chain {
     options.live ?? createLiveMemory(JSON.stringify(sampling.parse(options.sampling ?? EVERYTHING)))
   const live = openLiveSettings(memory)
   const shared = new Map<string, unknown>()
-  const timers: { everyMs: number; dueMs: number; run: () => void }[] = []
+  const timers = new Set<{ readonly everyMs: number; dueMs: number; readonly run: () => void }>()
   let nowMs = 1_000_000
   const clock: Clock = {
     now: () => 1_767_000_000_000 + nowMs,
     monotonic: () => nowMs,
-    after: () => () => undefined,
-    every(everyMs, run) {
-      timers.push({ everyMs, dueMs: nowMs + everyMs, run })
-      return () => undefined
-    },
+    after: (delayMs, run) => addTimer(0, delayMs, run),
+    every: (everyMs, run) => addTimer(everyMs, everyMs, run),
+  }
+  function addTimer(everyMs: number, delayMs: number, run: () => void): () => void {
+    const timer = { everyMs, dueMs: nowMs + delayMs, run }
+    timers.add(timer)
+    return () => void timers.delete(timer)
   }
   const frames: CollectedFrame[] = []
   const toSources: Message[] = []
@@ -170,6 +172,7 @@ export function createChain(options: ChainOptions = {}): Chain {
       nowMs += ms
       for (const timer of timers) {
         if (timer.dueMs > nowMs) continue
+        if (timer.everyMs === 0) timers.delete(timer)
         timer.dueMs = nowMs + timer.everyMs
         timer.run()
       }

@@ -88,6 +88,7 @@ export function createTailEngine(options: TailEngineOptions): TailEngine {
   let searched = false
   let waiting = 0
   let finished = false
+  let cancelPoll = (): void => undefined
 
   function onTruncated(): void {
     metrics.add('files_truncated_total', 1, { source })
@@ -114,17 +115,30 @@ export function createTailEngine(options: TailEngineOptions): TailEngine {
     }
   }
 
-  /** Looks at the first file of every log that is due. */
+  /** Looks at the first file of every log that is due, and comes again when the next one is: where all are quiet, not every `poll`. */
   function look(): void {
-    if (!flowOpen || stopped) return
+    if (stopped) return
+    const dueMs = flowOpen ? lookAtDue() : 0
+    const quietMs = once ? 0 : Math.min(dueMs - nowMs(), tail.rescan)
+    cancelPoll()
+    cancelPoll = clock.after(Math.max(tail.poll, quietMs), () => guarded(look))
+    if (flowOpen && turns.length() === 0) finishOnce()
+  }
+
+  /** Returns when the first of the others is due; 0 where that hangs on something else. */
+  function lookAtDue(): number {
     const now = nowMs()
+    let dueMs = Number.POSITIVE_INFINITY
     for (const chain of open.chains()) {
       for (let file = chain.files[0]; file !== undefined; file = nextHead(file, chain.files[0])) {
-        if (file.queued || file.nextLookMs > now || isBarred(chain, now, file.order)) break
-        reading.look(file)
+        const isDue = !file.queued && file.nextLookMs <= now && !isBarred(chain, now, file.order)
+        if (isDue) reading.look(file)
+        if (isDue && chain.files[0] !== file) continue
+        dueMs = Math.min(dueMs, file.queued ? 0 : file.nextLookMs)
+        if (!isDue) break
       }
     }
-    if (turns.length() === 0) finishOnce()
+    return dueMs
   }
 
   /** Frees up to `wanted` descriptors of quiet files. */
@@ -152,7 +166,7 @@ export function createTailEngine(options: TailEngineOptions): TailEngine {
     async start() {
       await searchNow()
       if (stopped) return
-      cancels.push(clock.every(tail.poll, () => guarded(look)))
+      look()
       if (!once) cancels.push(clock.every(tail.rescan, () => void searchNow()))
     },
     setFlow(isOpen) {
@@ -168,6 +182,7 @@ export function createTailEngine(options: TailEngineOptions): TailEngine {
     stop() {
       stopped = true
       for (const cancel of cancels) cancel()
+      cancelPoll()
       turns.stop()
       open.clear()
     },
