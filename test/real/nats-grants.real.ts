@@ -62,6 +62,16 @@ test('settings that may be read and not written, and a node that answers under i
   }
   await runsWith(fleet, 'a', 0.9)
 
+  // One node's own settings count before everyone's, also when those change, until they are gone.
+  assert.equal((await ann('config', 'set', 'other.yaml', '--only', 'a')).code, 0)
+  await runsWith(fleet, 'a', 0.1)
+  fleet.desk.write('all.yaml', 'tiers: { warn: 0.8 }\n')
+  assert.equal((await ann('config', 'set', 'all.yaml')).code, 0)
+  assert.equal((await ann('config', 'set', 'other.yaml', '--only', 'b')).code, 0)
+  await runsWith(fleet, 'a', 0.1)
+  assert.equal((await ann('config', 'delete', '--only', 'a')).code, 0)
+  await runsWith(fleet, 'a', 0.8)
+
   // Another node under the same account's permissions: it runs, may not answer for itself, and says what is missing.
   fleet.desk.write('b.yaml', config.replace('id: a', 'id: b').replaceAll(/data-a|archive-a/g, 'of-b'))
   const second = fleet.desk.start('run', '-c', 'b.yaml')
