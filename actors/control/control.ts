@@ -34,6 +34,8 @@ export function controlActor(context: ActorContext, { nats, hasTraffic }: Contro
   let state: LinkState = { up: false, reason: 'connecting to NATS' }
   /** JetStream's part does not work although the connection does. */
   let impaired: string | undefined
+  /** A permission that the account does not have; what was refused stays refused for as long as the connection lives. */
+  let lacking: string | undefined
   let lastStatus = ''
   const timers: (() => void)[] = []
 
@@ -57,6 +59,7 @@ export function controlActor(context: ActorContext, { nats, hasTraffic }: Contro
   })
 
   async function setUp(connection: NatsConnection): Promise<void> {
+    lacking = undefined
     await service.attach(connection)
     exchange.attach(trafficWiring(connection, node, exchange))
     metrics.add('nats_connects_total', 1)
@@ -107,7 +110,7 @@ export function controlActor(context: ActorContext, { nats, hasTraffic }: Contro
     const { revision, key, refused: refusal } = settings.status()
     metrics.set('cluster_nodes', nodes)
     const reason = state.up
-      ? (impaired ?? refusal)
+      ? (lacking ?? impaired ?? refusal)
       : `${state.reason}; sampling follows this node's own counts, settings stay as they are`
     const detail = {
       connected: state.up,
@@ -136,7 +139,7 @@ export function controlActor(context: ActorContext, { nats, hasTraffic }: Contro
         complaint(error) {
           log.warn({ event: 'nats', reason: error.message }, 'NATS complains')
           if (/permissions violation/i.test(error.message)) {
-            impaired = `${error.message}; grant it to the account, ${controlSubject(node.id, '*')} is what ctl uses`
+            lacking = `${error.message}; grant it to the account, ${controlSubject(node.id, '*')} is what ctl uses`
             report()
           }
         },

@@ -28,8 +28,10 @@ export function trafficWiring(
         if (error === null) exchange.onAsked('node')
       },
     })
+  /** Between the end of a connection and the word of it there is a moment, in which the library throws. */
+  const open = () => !connection.isClosed() && !connection.isDraining()
   const publish = (subject: string, bytes?: Uint8Array) => {
-    if (!connection.isClosed() && !connection.isDraining()) connection.publish(subject, bytes)
+    if (open()) connection.publish(subject, bytes)
   }
   return {
     counts: (bytes) => publish(trafficSubject(clusterId, id), bytes),
@@ -38,6 +40,7 @@ export function trafficWiring(
     askAll: () => publish(trafficAskAll(clusterId)),
     askSum: () => publish(trafficAskSum(clusterId)),
     listen() {
+      if (!open()) return () => undefined
       const counts = connection.subscribe(trafficOfAll(clusterId), {
         callback: (error, message) => {
           if (error === null) exchange.onCounts(message.subject.split('.').at(-1) ?? '', message.data)
@@ -49,6 +52,7 @@ export function trafficWiring(
         },
       })
       return () => {
+        if (!open()) return
         counts.unsubscribe()
         asks.unsubscribe()
       }
