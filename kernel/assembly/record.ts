@@ -62,9 +62,9 @@ function rootKey(serial: u32, key: usize, length: usize): u32 {
 }
 
 /** Scans the members of the object whose first key is expected at `at`; returns the address after its brace, 0 when it is not valid. */
-function scanMembers(entry: usize, at: usize, trust: u32, serial: u32): usize {
+function scanMembers(entry: usize, at: usize, trust: u32, serial: u32, firstKey: usize): usize {
   let runEnd: usize = 0
-  let shape = firstExpected()
+  let shape = firstKey
   while (true) {
     if (load<u8>(at) != 34) return 0
     const member = at
@@ -122,8 +122,10 @@ function scanObject(entry: usize, start: usize, end: usize, trust: u32): u32 {
   if (load<u8>(at) != 123) return NO_OBJECT
   const serial = beginKeys((load<u32>(entry, T.FLAGS) & T.F_CLEANED) == 0)
   beginMembers()
+  // For an object without members too: what the record before it has left unfinished must not be kept in its name.
+  const firstKey = firstExpected()
   at = skipSpace(at + 1)
-  const after = load<u8>(at) == 125 ? at + 1 : scanMembers(entry, at, trust, serial)
+  const after = load<u8>(at) == 125 ? at + 1 : scanMembers(entry, at, trust, serial, firstKey)
   return after != 0 && skipSpace(after) == end ? OBJECT : BROKEN
 }
 

@@ -104,6 +104,24 @@ test('a key that comes twice is noticed although all keys before it came as expe
   assert.deepEqual(reasons.slice(20), [SLOW.DUPLICATE_KEY, SLOW.DUPLICATE_KEY, 0])
 })
 
+test('a record without members keeps nothing of the one before it', () => {
+  const lines = [
+    '{"a":1,"a":2}',
+    '{}',
+    '{"a":1,"a":2}',
+    '{"a":1,"b":2}',
+    '{}',
+    '{"a":1,"b":2',
+    '{}',
+    '{"a":1,"b":2}',
+  ]
+  scanner.setFields(NO_FIELDS)
+  const end = put(lines)
+  scan(scanner.inputPtr, end)
+  const reasons = lines.map((_, n) => scanner.word(n, WORD.SLOW_REASON))
+  assert.deepEqual(reasons.slice(0, 4), [SLOW.DUPLICATE_KEY, 0, SLOW.DUPLICATE_KEY, 0])
+})
+
 test('a learned key that becomes a configured field is looked for from then on', () => {
   scanner.setFields(NO_FIELDS)
   const end = put(Array<string>(20).fill('{"msg":"m","code":503}'))
