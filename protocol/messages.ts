@@ -99,18 +99,11 @@ export type Message =
   | {
       readonly type: 'subscribe'
       readonly writer: string
-      /** Of this life of the writer: it may get what was meant for the one before, and the journal may still hear from that. */
-      readonly session: number
       readonly creditBytes: number
       readonly backfillBytesPerSecond: number
     }
   | FrameMessage
-  | {
-      readonly type: 'taken'
-      readonly writer: string
-      readonly session: number
-      readonly seq: number
-    }
+  | { readonly type: 'taken'; readonly writer: string; readonly seq: number }
   | { readonly type: 'done'; readonly writer: string; readonly seqs: readonly number[] }
   | { readonly type: 'outage'; readonly writer: string }
   | { readonly type: 'recovered'; readonly writer: string }
@@ -203,8 +196,6 @@ export interface BatchMessage {
 /** One frame for a writer: from a slot (caught up) or as encoded bytes read back from disk. */
 export interface FrameMessage {
   readonly type: 'frame'
-  /** The subscription that it is for; a writer leaves what is for another one alone: its slot may be given back at any moment. */
-  readonly session: number
   readonly seq: number
   readonly lane: 'live' | 'backfill'
   /** Slot number whose raw and encoded parts hold the frame; answer `taken` as soon as it has been copied. */

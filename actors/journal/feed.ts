@@ -35,9 +35,7 @@ export interface FeedOptions {
 }
 
 export interface Feed {
-  subscribe(address: string, session: number, creditBytes: number, backfillBytesPerSecond: number): void
-  /** A frame was copied out of its slot; what a writer that is gone had still to say of it does not count. */
-  taken(session: number, seq: number): void
+  subscribe(address: string, creditBytes: number, backfillBytesPerSecond: number): void
   done(seqs: readonly number[]): void
   outage(): void
   recovered(): void
@@ -59,7 +57,6 @@ const READ_RETRY_MS = 1000
 
 interface Session {
   readonly address: string
-  readonly number: number
   readonly creditBytes: number
   readonly bucket: TokenBucket
   readonly lanes: { readonly live: Lane; readonly backfill: Lane }
@@ -143,7 +140,7 @@ export function createFeed(options: FeedOptions): Feed {
     if (lane === 'backfill') to.bucket.take(rawBytes)
     if ('slot' in body) hot.lend(seq, options.writer)
     const suspect = reservation.isSuspect(seq) ? ({ suspect: true } as const) : {}
-    options.send(to.address, { type: 'frame', session: to.number, seq, lane, rawBytes, ...suspect, ...body })
+    options.send(to.address, { type: 'frame', seq, lane, rawBytes, ...suspect, ...body })
   }
 
   /** True when a frame went out. */
@@ -225,7 +222,7 @@ export function createFeed(options: FeedOptions): Feed {
   }
 
   return {
-    subscribe(address, number, creditBytes, backfillBytesPerSecond) {
+    subscribe(address, creditBytes, backfillBytesPerSecond) {
       endSession()
       takeBack()
       paused = false
@@ -234,11 +231,8 @@ export function createFeed(options: FeedOptions): Feed {
       gapEnd = liveNext
       gapNext = 0
       const bucket = createTokenBucket(clock, backfillBytesPerSecond, creditBytes)
-      session = { address, number, creditBytes, bucket, lanes: { live: openLane(), backfill: openLane() } }
+      session = { address, creditBytes, bucket, lanes: { live: openLane(), backfill: openLane() } }
       pump()
-    },
-    taken(number, seq) {
-      if (session?.number === number) hot.giveBack(seq, options.writer)
     },
     done(seqs) {
       for (const seq of seqs) {

@@ -105,11 +105,11 @@ export function createFeeds(options: FeedsOptions): Feeds {
     all,
     done,
     reservations,
-    subscribe({ writer, session, creditBytes, backfillBytesPerSecond }, from) {
-      feed(writer)?.subscribe(from, session, creditBytes, backfillBytesPerSecond)
+    subscribe({ writer, creditBytes, backfillBytesPerSecond }, from) {
+      feed(writer)?.subscribe(from, creditBytes, backfillBytesPerSecond)
       move()
     },
-    taken: ({ writer, session, seq }) => feed(writer)?.taken(session, seq),
+    taken: ({ writer, seq }) => hot.giveBack(seq, backendOf(writer)),
     acknowledged({ writer, seqs }) {
       feed(writer)?.done(seqs)
       moved = true

@@ -44,8 +44,6 @@ export function writerActor(
   const { clock, log, metrics } = context
   const { kernel, hold } = threadMemory(context, beside)
   const codec = createFrameCodec(kernel)
-  /** It subscribes once in the life of its thread. */
-  const session = context.epoch
   const ending = new AbortController()
   const idleAgeMs = Math.max(0, options.batch_age_max - frameAgeMs)
   let draining = false
@@ -146,7 +144,7 @@ export function writerActor(
 
   function subscribe(): void {
     const { memory_bytes: creditBytes, backfill_bytes_per_second: backfillBytesPerSecond } = options
-    context.send('journal', { type: 'subscribe', writer: name, session, creditBytes, backfillBytesPerSecond })
+    context.send('journal', { type: 'subscribe', writer: name, creditBytes, backfillBytesPerSecond })
   }
 
   function tick(): void {
@@ -175,10 +173,9 @@ export function writerActor(
     },
     on: {
       frame(message) {
-        if (message.session !== session) return
         intake.accept(message)
         if (message.slot !== undefined)
-          context.send('journal', { type: 'taken', writer: name, session, seq: message.seq })
+          context.send('journal', { type: 'taken', writer: name, seq: message.seq })
         work()
       },
       breaker({ action }) {

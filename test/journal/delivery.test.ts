@@ -103,24 +103,6 @@ test('a writer that restarts gets its undone frames as a gap, and the slots it w
   assert.equal(journal.slots.free(), 8)
 })
 
-test('what a writer that is gone has still said of a slot does not free it under its successor', async (t) => {
-  const journal = await run(t, await tempFolder(t))
-  const es = writer(journal, 'es')
-  es.subscribe()
-  await commit(journal, 0, 4)
-  const lent = journal.take('frame', 'writer.es')
-  assert.deepEqual(seqs(lent), [0, 1, 2, 3])
-  es.subscribe()
-  await until(() => journal.sent.some(({ message }) => message.type === 'frame'))
-  for (const { session, seq } of lent.slice(0, 1))
-    journal.tell({ type: 'taken', writer: 'es', session, seq }, 'writer.es')
-  await journal.quiet()
-  assert.equal(journal.slots.free(), 4, 'the successor has not copied it yet')
-  const got: number[] = []
-  await until(() => (got.push(...seqs(es.frames())), got.length === 4))
-  assert.equal(journal.slots.free(), 8)
-})
-
 test('after an outage live frames go on at the tail and the gap follows behind', async (t) => {
   const journal = await run(t, await tempFolder(t))
   const es = writer(journal, 'es')

@@ -186,16 +186,14 @@ export interface TestWriter {
 
 export function writer(of: JournalRun, name: string): TestWriter {
   const address = `writer.${name}`
-  let session = 0
   return {
     subscribe(creditBytes = 1 << 20, backfillBytesPerSecond = 0) {
-      session++
-      of.tell({ type: 'subscribe', writer: name, session, creditBytes, backfillBytesPerSecond }, address)
+      of.tell({ type: 'subscribe', writer: name, creditBytes, backfillBytesPerSecond }, address)
     },
     frames() {
       const frames = of.take('frame', address)
       for (const { slot, seq } of frames)
-        if (slot !== undefined) of.tell({ type: 'taken', writer: name, session, seq }, address)
+        if (slot !== undefined) of.tell({ type: 'taken', writer: name, seq }, address)
       return frames
     },
     done: (frames) => of.tell({ type: 'done', writer: name, seqs: frames.map(({ seq }) => seq) }, address),

@@ -111,7 +111,6 @@ export async function startWriter(options: BackendInput, dataDir?: string): Prom
     until,
     send(seq, frame, how = 'slot', suspect = false) {
       const sizes = {
-        session: context.epoch,
         rawBytes: frame.raw.length,
         encodedBytes: frame.encoded.length,
         ...(suspect ? ({ suspect: true } as const) : {}),

@@ -39,25 +39,6 @@ test('the breaker opens on an outage, says so once, and closes by itself when th
   }
 })
 
-test('a frame that was meant for the writer before it is left alone: the journal sends it again', async () => {
-  const es = await startElasticsearchStandIn()
-  const writer = await startWriter({ type: 'elasticsearch', url: es.url })
-  try {
-    await writer.until('subscribe', () => writer.sent.some(({ type }) => type === 'subscribe'))
-    const [before, own] = [1, 2].map((n) => makeFrame(frameId(n), recentRecords(5)))
-    assert.ok(before !== undefined && own !== undefined)
-    const sizes = { rawBytes: before.raw.length, encodedBytes: before.encoded.length }
-    const encoded = before.encoded.slice()
-    writer.message({ type: 'frame', session: 0, seq: 1, lane: 'live', encoded, ...sizes })
-    writer.send(2, own)
-    await writer.allDone(2)
-    assert.deepEqual([[...writer.done], writer.taken, es.count()], [[2], [2], 5])
-  } finally {
-    await writer.stop()
-    await es.close()
-  }
-})
-
 test('a backend that is not there at start is waited for, and the node is told', async () => {
   const closed = await startElasticsearchStandIn()
   const { port } = new URL(closed.url)
