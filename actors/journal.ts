@@ -66,19 +66,20 @@ export function journal(context: ActorContext, options: JournalActorOptions): Ac
     const { slot, rawBytes, encodedBytes, epoch } = message
     slots.adopt(slot)
     const { header } = readFrameHeader(slots.encoded(slot).subarray(0, encodedBytes))
-    opened?.commits.add({ slot, rawBytes, encodedBytes, epoch, header })
+    const generation = slots.generation(slot)
+    opened?.commits.add({ slot, generation, rawBytes, encodedBytes, epoch, header })
   }
 
   const headers = frameHeaders(context)
   function committed(frames: readonly PendingFrame[], firstSeq: number): void {
     if (opened === undefined) return
-    for (const [n, { slot, rawBytes, encodedBytes, header }] of frames.entries()) {
+    for (const [n, { slot, generation, rawBytes, encodedBytes, header }] of frames.entries()) {
       const seq = firstSeq + n
       if (header.count === 0) opened.feeds.skip(seq)
       headers.put(seq, header)
       opened.hold?.committed(seq, header)
       if (taps.wanted()) taps.offer(slots.raw(slot).subarray(0, header.ndjsonBytes))
-      hot.add({ seq, slot, rawBytes, encodedBytes, records: header.count })
+      hot.add({ seq, slot, generation, rawBytes, encodedBytes, records: header.count })
     }
     const own = frames.filter(({ epoch }) => epoch === frames.at(-1)?.epoch).length
     context.send('sample', { type: 'committed', frames: own, epoch: frames.at(-1)?.epoch ?? 0 })

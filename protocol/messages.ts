@@ -99,11 +99,13 @@ export type Message =
   | {
       readonly type: 'subscribe'
       readonly writer: string
+      /** Of this life of the writer: what was meant for an earlier one is told by it. */
+      readonly session: number
       readonly creditBytes: number
       readonly backfillBytesPerSecond: number
     }
   | FrameMessage
-  | { readonly type: 'taken'; readonly writer: string; readonly seq: number }
+  | { readonly type: 'taken'; readonly writer: string; readonly session: number; readonly seq: number }
   | { readonly type: 'done'; readonly writer: string; readonly seqs: readonly number[] }
   | { readonly type: 'outage'; readonly writer: string }
   | { readonly type: 'recovered'; readonly writer: string }
@@ -196,10 +198,14 @@ export interface BatchMessage {
 /** One frame for a writer: from a slot (caught up) or as encoded bytes read back from disk. */
 export interface FrameMessage {
   readonly type: 'frame'
+  /** Of the subscription; a writer ignores a frame that was meant for an earlier life of it: its slot may be another frame's by now. */
+  readonly session: number
   readonly seq: number
   readonly lane: 'live' | 'backfill'
   /** Slot number whose raw and encoded parts hold the frame; answer `taken` as soon as it has been copied. */
   readonly slot?: number
+  /** Of the slot with this frame in it: another one when copying has ended means that something else was copied. */
+  readonly generation?: number
   /** The encoded frame, when it comes from disk; then there is no slot and no `taken`. */
   readonly encoded?: Uint8Array
   readonly rawBytes: number

@@ -18,6 +18,8 @@ export interface Slots {
   acquire(epoch: number): number
   /** Gives a slot back; only the journal does so once a frame was handed over. */
   release(slot: number): void
+  /** Changes whenever the slot is acquired: whoever copied knows by it whether the slot was still the frame's in the end. */
+  generation(slot: number): number
   /** Frees what an ingest epoch older than this one took and never handed over. Returns how many. */
   reclaim(epochBefore: number): number
   /** The journal takes a slot over from its ingest epoch, so that `reclaim` leaves it alone. */
@@ -27,7 +29,7 @@ export interface Slots {
   encoded(slot: number): Uint8Array
 }
 
-/** Words of `states`: 0 free, epoch > 0 being filled by the ingest thread of that epoch, ADOPTED the journal's. */
+/** The first words of `states`, one a slot, and behind them the slots' generations: 0 free, epoch > 0 being filled by the ingest thread of that epoch, ADOPTED the journal's. */
 const FREE = 0
 const ADOPTED = -1
 
@@ -36,7 +38,7 @@ export function createArena(options: SlotsOptions): SlotsArena {
   return {
     ...options,
     memory: new SharedArrayBuffer(bytes),
-    states: new SharedArrayBuffer(options.count * 4),
+    states: new SharedArrayBuffer(options.count * 2 * 4),
   }
 }
 
@@ -55,11 +57,15 @@ export function openSlots(arena: SlotsArena): Slots {
     options: arena,
     acquire(epoch) {
       for (let slot = 0; slot < arena.count; slot++) {
-        if (Atomics.compareExchange(states, slot, FREE, epoch) === FREE) return slot
+        if (Atomics.compareExchange(states, slot, FREE, epoch) !== FREE) continue
+        Atomics.add(states, arena.count + slot, 1)
+        return slot
       }
       return -1
     },
     release: (slot) => void Atomics.store(states, slot, FREE),
+    // A read that also writes: the copy before it cannot be moved behind it.
+    generation: (slot) => Atomics.add(states, arena.count + slot, 0),
     adopt: (slot) => void Atomics.store(states, slot, ADOPTED),
     reclaim(epochBefore) {
       let reclaimed = 0
@@ -82,5 +88,5 @@ export function openSlots(arena: SlotsArena): Slots {
 
 /** Gives every slot back, whoever held it. Only while no thread runs. */
 export function freeSlots(arena: SlotsArena): void {
-  new Int32Array(arena.states).fill(FREE)
+  new Int32Array(arena.states, 0, arena.count).fill(FREE)
 }

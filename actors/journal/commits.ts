@@ -8,6 +8,7 @@ import type { Wal } from '../../runtime/wal/wal.js'
 /** A frame in a slot that the journal has adopted and not yet committed. The slots bound their number. */
 export interface PendingFrame {
   readonly slot: number
+  readonly generation: number
   readonly rawBytes: number
   readonly encodedBytes: number
   readonly epoch: number

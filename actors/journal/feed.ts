@@ -1,5 +1,5 @@
 // Feeds one writer: live frames first, the gap behind them at a bounded rate, never more than its credit.
-import type { FrameMessage } from '../../protocol/messages.js'
+import type { FrameMessage, MessageOf } from '../../protocol/messages.js'
 import type { Clock } from '../../runtime/clock.js'
 import type { FrameReader } from '../../runtime/wal/read.js'
 import type { SeqSet } from '../../runtime/wal/seq-set.js'
@@ -35,7 +35,9 @@ export interface FeedOptions {
 }
 
 export interface Feed {
-  subscribe(address: string, creditBytes: number, backfillBytesPerSecond: number): void
+  subscribe(address: string, subscription: Subscription): void
+  /** The writer has copied a frame; of an earlier session it says nothing about what this one was lent. */
+  taken(seq: number, session: number): void
   done(seqs: readonly number[]): void
   outage(): void
   recovered(): void
@@ -55,7 +57,10 @@ export interface Feed {
 const BACKFILL_SHARE = 8
 const READ_RETRY_MS = 1000
 
+export type Subscription = Pick<MessageOf<'subscribe'>, 'session' | 'creditBytes' | 'backfillBytesPerSecond'>
+
 interface Session {
+  readonly id: number
   readonly address: string
   readonly creditBytes: number
   readonly bucket: TokenBucket
@@ -140,7 +145,7 @@ export function createFeed(options: FeedOptions): Feed {
     if (lane === 'backfill') to.bucket.take(rawBytes)
     if ('slot' in body) hot.lend(seq, options.writer)
     const suspect = reservation.isSuspect(seq) ? ({ suspect: true } as const) : {}
-    options.send(to.address, { type: 'frame', seq, lane, rawBytes, ...suspect, ...body })
+    options.send(to.address, { type: 'frame', session: to.id, seq, lane, rawBytes, ...suspect, ...body })
   }
 
   /** True when a frame went out. */
@@ -148,10 +153,10 @@ export function createFeed(options: FeedOptions): Feed {
     if (!reservation.admits(seq)) return false
     const memory = hot.get(seq)
     if (memory !== undefined) {
-      const { slot, rawBytes, encodedBytes, records } = memory
+      const { slot, generation, rawBytes, encodedBytes, records } = memory
       if (!hasCredit(rawBytes)) return false
       to.lanes[lane].rest()
-      deliver(to, lane, seq, rawBytes, records, { slot, encodedBytes })
+      deliver(to, lane, seq, rawBytes, records, { slot, generation, encodedBytes })
       return true
     }
     const frame = to.lanes[lane].take(seq)
@@ -222,7 +227,7 @@ export function createFeed(options: FeedOptions): Feed {
   }
 
   return {
-    subscribe(address, creditBytes, backfillBytesPerSecond) {
+    subscribe(address, { session: id, creditBytes, backfillBytesPerSecond }) {
       endSession()
       takeBack()
       paused = false
@@ -231,8 +236,11 @@ export function createFeed(options: FeedOptions): Feed {
       gapEnd = liveNext
       gapNext = 0
       const bucket = createTokenBucket(clock, backfillBytesPerSecond, creditBytes)
-      session = { address, creditBytes, bucket, lanes: { live: openLane(), backfill: openLane() } }
+      session = { id, address, creditBytes, bucket, lanes: { live: openLane(), backfill: openLane() } }
       pump()
+    },
+    taken(seq, id) {
+      if (session?.id === id) hot.giveBack(seq, options.writer)
     },
     done(seqs) {
       for (const seq of seqs) {
@@ -274,5 +282,5 @@ export function createFeed(options: FeedOptions): Feed {
 }
 
 type Body =
-  | { readonly slot: number; readonly encodedBytes: number }
+  | { readonly slot: number; readonly generation: number; readonly encodedBytes: number }
   | { readonly encoded: Uint8Array; readonly encodedBytes: number }

@@ -105,11 +105,11 @@ export function createFeeds(options: FeedsOptions): Feeds {
     all,
     done,
     reservations,
-    subscribe({ writer, creditBytes, backfillBytesPerSecond }, from) {
-      feed(writer)?.subscribe(from, creditBytes, backfillBytesPerSecond)
+    subscribe(message, from) {
+      feed(message.writer)?.subscribe(from, message)
       move()
     },
-    taken: ({ writer, seq }) => hot.giveBack(seq, backendOf(writer)),
+    taken: ({ writer, seq, session }) => feed(writer)?.taken(seq, session),
     acknowledged({ writer, seqs }) {
       feed(writer)?.done(seqs)
       moved = true

@@ -5,6 +5,7 @@ import type { Slots } from '../../runtime/slots.js'
 export interface HotFrame {
   readonly seq: number
   readonly slot: number
+  readonly generation: number
   readonly rawBytes: number
   readonly encodedBytes: number
   readonly records: number

@@ -25,6 +25,8 @@ export interface ParseOptions {
 const SPECIAL = FLAG.PARTIAL | FLAG.SLOW | FLAG.CRI_MALFORMED
 const SEEN = { SPECIAL: 1, TEXT_ON_STDERR: 2 } as const
 const GROUP_CHECK_MS = 200
+/** A check that comes so late tells of a process that stood still. */
+const STALL_MS = 5000
 /** How long the rest of a partial is expected in a log's next file. */
 const LINGER_MS = 30_000
 
@@ -40,11 +42,16 @@ export function parse(context: ActorContext, options: ParseOptions): Actor {
       ? undefined
       : createPanicWatch(context, scanner, options.panicAgeMaxMs)
   let inputsLeft = options.sources
+  let checkedAtMs = 0
+  /** The sources may send. */
+  let flowing = true
   let cancelGroups: (() => void) | undefined
 
   /** From the first group or partial on that may have to be ended by time: most nodes never wake up for this. */
   function watchGroups(): void {
-    cancelGroups ??= context.clock.every(GROUP_CHECK_MS, endQuietGroups)
+    if (cancelGroups !== undefined) return
+    checkedAtMs = context.clock.monotonic()
+    cancelGroups = context.clock.every(GROUP_CHECK_MS, endQuietGroups)
   }
 
   function onSlab(slab: SlabMessage): void {
@@ -121,15 +128,24 @@ export function parse(context: ActorContext, options: ParseOptions): Actor {
   function takeOver(state: OriginState, before: OriginState, offset: number): void {
     state.takesFrom = undefined
     out.position(state, { endOffset: offset })
-    if (lingering.get(before.origin.joinKey ?? '') === before) handOver(before)
+    if (lingering.get(before.origin.joinKey ?? '') !== before) return
+    const { file } = state.origin
+    const isSameFile = file !== undefined && file.key === before.origin.file?.key
+    // A file that was finished and has grown again: its one position goes on, and saying that it is done would be the last word.
+    if (isSameFile) dismiss(before, false)
+    else handOver(before)
   }
 
   /** An origin that lingered is closed without its open pieces. */
   function handOver(before: OriginState): void {
     before.carries = NO_CARRY
     out.position(before, { endOffset: before.offset })
+    dismiss(before, true)
+  }
+
+  function dismiss(before: OriginState, done: boolean): void {
     lingering.delete(before.origin.joinKey ?? '')
-    context.send('enrich', { type: 'origin_closed', origin: before.origin.id, done: true })
+    context.send('enrich', { type: 'origin_closed', origin: before.origin.id, done })
   }
 
   function onClosed(message: MessageOf<'origin_closed'>): void {
@@ -150,8 +166,17 @@ export function parse(context: ActorContext, options: ParseOptions): Actor {
     out.position(state, { endOffset: state.offset })
   }
 
+  /** Time in which nothing could come does not count as a wait: the sources were stopped, or the whole process was. */
+  function standStill(now: number): void {
+    const sinceMs = now - checkedAtMs
+    checkedAtMs = now
+    if (flowing && sinceMs < STALL_MS) return
+    for (const state of [...origins.values(), ...lingering.values()]) state.grewAtMs += sinceMs
+  }
+
   function endQuietGroups(): void {
     const now = context.clock.monotonic()
+    standStill(now)
     for (const state of origins.values()) {
       const waitMs = state.origin.multiline?.waitMs
       if (waitMs === undefined || state.carries.length === 0 || now - state.grewAtMs < waitMs) continue
@@ -170,6 +195,10 @@ export function parse(context: ActorContext, options: ParseOptions): Actor {
     on: {
       origin: onOrigin,
       slab: onSlab,
+      flow({ open }) {
+        if (open !== flowing && cancelGroups !== undefined) standStill(context.clock.monotonic())
+        flowing = open
+      },
       origin_closed: onClosed,
       end_of_input(message) {
         if (--inputsLeft > 0) return

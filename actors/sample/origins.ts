@@ -25,9 +25,11 @@ interface Entry {
 
 export function createOriginPositions(): OriginPositions {
   const entries = new Map<number, Entry>()
+  /** In the order of their last change: two origins may be of one file, and its newest position has to be the last. */
   const changed = new Set<Entry>()
   function mark(entry: Entry | undefined): entry is Entry {
     if (entry?.origin.file === undefined) return entry !== undefined
+    changed.delete(entry)
     changed.add(entry)
     return true
   }

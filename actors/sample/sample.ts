@@ -93,7 +93,7 @@ export function sample(context: ActorContext, options: SampleOptions): Actor {
     flowing = open
     if (!open) context.metrics.add('flow_stopped_total', 1, { reason: held ? 'operator' : 'journal' })
     const reason = held ? 'drained by an operator; resume with millrace ctl' : 'the journal is behind or full'
-    for (const source of options.sources) {
+    for (const source of ['parse', ...options.sources]) {
       context.send(source, open ? { type: 'flow', open } : { type: 'flow', open, reason })
     }
   }

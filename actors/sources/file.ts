@@ -17,7 +17,7 @@ export interface FileSource {
 
 export function fileSource(context: ActorContext, { name, options, records }: FileSource): Actor {
   const conditions = createConditions(context, name)
-  const folders = createFolders(conditions, context.clock.now)
+  const folders = createFolders(conditions, context.clock.monotonic)
   const finder = createFileFinder({ ...options, source: name, folders, conditions })
   const stated = statedFields(options.fields)
   const origin: OriginFields = {

@@ -29,7 +29,7 @@ export function kubernetesSource(context: ActorContext, source: KubernetesSource
   const root = resolve(options.path)
   const nodeName = options.node_name ?? process.env['NODE_NAME'] ?? context.node.id
   const conditions = createConditions(context, name)
-  const folders = createFolders(conditions, context.clock.now)
+  const folders = createFolders(conditions, context.clock.monotonic)
   const wantsNamespace = namespaceFilter(options)
   const report = source.reportsPods === true ? createPodReport(context) : undefined
   const labels: PodLabels = createPodLabels({

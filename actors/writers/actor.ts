@@ -144,7 +144,8 @@ export function writerActor(
 
   function subscribe(): void {
     const { memory_bytes: creditBytes, backfill_bytes_per_second: backfillBytesPerSecond } = options
-    context.send('journal', { type: 'subscribe', writer: name, creditBytes, backfillBytesPerSecond })
+    const session = context.epoch
+    context.send('journal', { type: 'subscribe', writer: name, session, creditBytes, backfillBytesPerSecond })
   }
 
   function tick(): void {
@@ -173,9 +174,11 @@ export function writerActor(
     },
     on: {
       frame(message) {
+        const { session, seq, slot } = message
+        // Sent before the journal knew that the writer began anew: it is not lent to this life, and comes again.
+        if (session !== context.epoch) return
         intake.accept(message)
-        if (message.slot !== undefined)
-          context.send('journal', { type: 'taken', writer: name, seq: message.seq })
+        if (slot !== undefined) context.send('journal', { type: 'taken', writer: name, session, seq })
         work()
       },
       breaker({ action }) {

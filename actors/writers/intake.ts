@@ -2,6 +2,7 @@
 import type { FrameCodec } from '../../runtime/frame-codec.js'
 import { readFrameHeader } from '../../runtime/frame-codec.js'
 import type { Slots } from '../../runtime/slots.js'
+import { MillraceError } from '../../protocol/errors.js'
 import { type FrameHeader, indexOffset } from '../../protocol/frame.js'
 import type { FrameMessage } from '../../protocol/messages.js'
 import type { FrameHeaders } from '../frame-headers.js'
@@ -9,7 +10,10 @@ import type { HeldFrame, ThreadMemory } from './thread-memory.js'
 import type { LoadedFrame } from './writer.js'
 
 export interface Intake {
-  /** Copies what it needs before it returns: the slot may be given back. */
+  /**
+   * Copies what it needs before it returns: the slot may be given back. Throws `writer.slot` when the slot was filled again before the
+   * copy was done: the writer then has to begin anew, and gets the frame again.
+   */
   accept(message: FrameMessage): void
   /** Goes on encoding where memory ran out; call after a batch was released. */
   pump(): void
@@ -143,8 +147,16 @@ export function createIntake(options: IntakeOptions): Intake {
     return { seq, rawBytes, suspect, at: 'copied', raw: copyRaw(raw), header }
   }
 
+  /** Else what was copied is no frame, or another one: it must neither be sent under this frame's ids nor be called corrupt. */
+  function demandUnchanged({ seq, slot, generation }: FrameMessage): void {
+    if (slot === undefined || slots.generation(slot) === generation) return
+    const text = `frame ${seq}: its slot ${slot} was filled again before it was copied; the writer starts anew and gets it again`
+    throw new MillraceError('writer.slot', text)
+  }
+
   return {
-    accept({ seq, slot, encoded, rawBytes, encodedBytes, suspect = false }) {
+    accept(message) {
+      const { seq, slot, encoded, rawBytes, encodedBytes, suspect = false } = message
       let next: Waiting
       try {
         next =
@@ -152,8 +164,10 @@ export function createIntake(options: IntakeOptions): Intake {
             ? { seq, rawBytes, suspect, at: 'disk', encoded: encoded ?? new Uint8Array(0) }
             : takeOut(seq, slot, rawBytes, encodedBytes, suspect)
       } catch (error) {
+        demandUnchanged(message)
         return options.corrupt(seq, error)
       }
+      demandUnchanged(message)
       if (current !== undefined || queue.length > 0) queue.push(next)
       else load(next)
     },

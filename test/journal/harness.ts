@@ -186,14 +186,18 @@ export interface TestWriter {
 
 export function writer(of: JournalRun, name: string): TestWriter {
   const address = `writer.${name}`
+  let session = 0
   return {
     subscribe(creditBytes = 1 << 20, backfillBytesPerSecond = 0) {
-      of.tell({ type: 'subscribe', writer: name, creditBytes, backfillBytesPerSecond }, address)
+      of.tell(
+        { type: 'subscribe', writer: name, session: ++session, creditBytes, backfillBytesPerSecond },
+        address,
+      )
     },
     frames() {
       const frames = of.take('frame', address)
-      for (const { slot, seq } of frames)
-        if (slot !== undefined) of.tell({ type: 'taken', writer: name, seq }, address)
+      for (const { slot, seq, session: own } of frames)
+        if (slot !== undefined) of.tell({ type: 'taken', writer: name, session: own, seq }, address)
       return frames
     },
     done: (frames) => of.tell({ type: 'done', writer: name, seqs: frames.map(({ seq }) => seq) }, address),

@@ -112,7 +112,7 @@ test('messages that come while the folder is being opened are not lost', async (
         'source.pods',
       )
       actor.on.subscribe?.(
-        { type: 'subscribe', writer: 'writer.es', creditBytes: 1000, backfillBytesPerSecond: 0 },
+        { type: 'subscribe', writer: 'writer.es', session: 1, creditBytes: 1000, backfillBytesPerSecond: 0 },
         'writer.es',
       )
     },

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import { createLiveMemory, openLiveSettings } from '../../runtime/live-settings.js'
-import { createArena, openSlots } from '../../runtime/slots.js'
+import { createArena, freeSlots, openSlots } from '../../runtime/slots.js'
 import { decodeWire, encodeWire } from '../../runtime/wire.js'
 import type { Message } from '../../protocol/messages.js'
 
@@ -17,6 +17,20 @@ test('what a dead ingest thread held comes back, what the journal has taken over
   slots.release(third)
   slots.release(first)
   assert.equal(slots.free(), 2)
+})
+
+test('a slot that was acquired again has another generation, and still has it when all slots are given back', () => {
+  const arena = createArena({ count: 2, rawBytesMax: 8, encodedBytesMax: 8 })
+  const slots = openSlots(arena)
+  const slot = slots.acquire(1)
+  const first = slots.generation(slot)
+  slots.adopt(slot)
+  slots.release(slot)
+  assert.equal(slots.generation(slot), first)
+  freeSlots(arena)
+  assert.equal(slots.acquire(2), slot)
+  assert.notEqual(slots.generation(slot), first)
+  assert.equal(slots.free(), 1)
 })
 
 test('settings that another thread replaces are read whole', async () => {

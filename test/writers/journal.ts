@@ -19,7 +19,8 @@ export interface WriterUnderTest {
   readonly done: ReadonlySet<number>
   readonly taken: readonly number[]
   readonly logs: readonly Record<string, unknown>[]
-  send(seq: number, frame: TestFrame, how?: 'slot' | 'encoded', suspect?: boolean): void
+  /** `refilled`: this frame lies in the slot, but another one was meant. */
+  send(seq: number, frame: TestFrame, how?: 'slot' | 'encoded' | 'refilled', suspect?: boolean): void
   message(message: Message): void
   /** Resolves as soon as the condition holds after some message or 10 ms; rejects after `waitMs`. */
   until(what: string, condition: () => boolean, waitMs?: number): Promise<void>
@@ -116,12 +117,20 @@ export async function startWriter(options: BackendInput, dataDir?: string): Prom
         ...(suspect ? ({ suspect: true } as const) : {}),
       }
       if (how === 'encoded')
-        return message({ type: 'frame', seq, lane: 'backfill', encoded: frame.encoded.slice(), ...sizes })
+        return message({
+          type: 'frame',
+          session: 1,
+          seq,
+          lane: 'backfill',
+          encoded: frame.encoded.slice(),
+          ...sizes,
+        })
       const slot = slots.acquire(1)
       if (slot < 0) throw new Error('no free slot: the writer did not answer taken')
       slots.raw(slot).set(frame.raw)
       slots.encoded(slot).set(frame.encoded)
-      message({ type: 'frame', seq, lane: 'live', slot, ...sizes })
+      const generation = slots.generation(slot) - Number(how === 'refilled')
+      message({ type: 'frame', session: 1, seq, lane: 'live', slot, generation, ...sizes })
       // As the journal may: what is in the slot after `taken` is another frame's.
       slots.raw(slot).fill(0xee, 0, frame.raw.length)
       slots.encoded(slot).fill(0xee, 0, frame.encoded.length)

@@ -21,7 +21,7 @@ export interface FileFinder {
   logOf(path: string): FoundLog
 }
 
-/** Readings of folders that change all the time; the last one is taken. */
+/** Readings of folders that change all the time; of those that still do, the last one is handed on as torn. */
 const TRIES_MAX = 3
 
 interface Candidate {
@@ -108,14 +108,21 @@ export function createFileFinder(options: FileFindOptions): FileFinder {
 
   return {
     async find() {
-      let byLive = new Map<string, Candidate[]>()
+      let logs: FoundLog[] = []
       for (let tries = 0; tries < TRIES_MAX; tries++) {
+        const before = new Map(logs.map((log) => [log.key, log]))
         folders.begin()
-        byLive = await read()
-        const paths = [...byLive.values()].flat().map(({ path }) => dirname(path))
-        if ([...new Set(paths)].every((path) => folders.isConsistent(path))) break
+        const byLive = await read()
+        const folderPaths = new Set([...byLive.values()].flat().map(({ path }) => dirname(path)))
+        const changing = new Set([...folderPaths].filter((path) => !folders.isConsistent(path)))
+        logs = [...byLive].map(([live, candidates]) => {
+          const log = { ...logAt(live), files: filesOf(candidates) }
+          if (!changing.has(dirname(live))) return log
+          // Others come and go in a busy folder: what counts is whether this log's own files are the same twice.
+          return { ...log, torn: folders.isStale(dirname(live)) || !isSame(log, before.get(live)) }
+        })
+        if (!logs.some(({ torn }) => torn)) break
       }
-      const logs = [...byLive].map(([live, candidates]) => ({ ...logAt(live), files: filesOf(candidates) }))
       followed = new Set(logs.map(({ livePath }) => livePath))
       return logs
     },
@@ -125,6 +132,11 @@ export function createFileFinder(options: FileFindOptions): FileFinder {
   function logAt(livePath: string): FoundLog {
     return { key: livePath, livePath, files: [] }
   }
+}
+
+function isSame(log: FoundLog, before: FoundLog | undefined): boolean {
+  if (before?.files.length !== log.files.length) return false
+  return log.files.every(({ path, ino }, n) => path === before.files[n]?.path && ino === before.files[n]?.ino)
 }
 
 /** Oldest first. A gzip file counts only when the file it was made of is gone. */

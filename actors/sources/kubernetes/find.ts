@@ -18,7 +18,7 @@ export interface FindOptions {
   readonly conditions: Conditions
 }
 
-/** Readings of a folder that changes all the time; the last one is taken. */
+/** Readings of a folder that changes all the time; the last one is handed on as torn. */
 const TRIES_MAX = 10
 
 /** All container logs, each with its rotated files in the order of their rotation. */
@@ -48,9 +48,9 @@ function snapshotOf(folder: string, pod: PodFolder, containerName: string, folde
   let logs: ContainerLog[] = []
   for (let tries = 0; tries < TRIES_MAX; tries++) {
     logs = logsOf(folder, pod, containerName, folders)
-    if (folders.isConsistent(folder)) break
+    if (folders.isConsistent(folder)) return logs
   }
-  return logs
+  return logs.map((log) => ({ ...log, torn: true }))
 }
 
 function logsOf(folder: string, pod: PodFolder, containerName: string, folders: Folders): ContainerLog[] {

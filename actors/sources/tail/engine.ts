@@ -11,7 +11,7 @@ import { createLedger } from './ledger.js'
 import { createOpenFiles } from './open-files.js'
 import { createReading } from './reading.js'
 import { createSearch } from './search.js'
-import { hasBarrier, isBarred, type TailFile } from './tail-file.js'
+import { isBarred, isIncomplete, type TailFile } from './tail-file.js'
 import { createTurns } from './turns.js'
 import { createWire } from './wire.js'
 
@@ -102,7 +102,7 @@ export function createTailEngine(options: TailEngineOptions): TailEngine {
         const found = await logs.find()
         if (stopped) return
         waiting = search.apply(found)
-        if (![...open.chains()].some(hasBarrier)) break
+        if (![...open.chains()].some(isIncomplete)) break
       }
       searched = true
       metrics.set('files_open', open.count(), { source })

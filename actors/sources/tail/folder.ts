@@ -22,11 +22,16 @@ export interface Folders {
    * one that it follows. When not, the folder is read again at the next `list`.
    */
   isConsistent(path: string): boolean
+  /** Whether the present listing is an old one, because the folder cannot be read now. */
+  isStale(path: string): boolean
   /** To be called before every search: what was not asked for in the last one is forgotten. */
   begin(): void
 }
 
-/** Within this time after a change another one may carry the same mtime, so the folder is read again. */
+/**
+ * Within this time after a change another one may carry the same mtime, so the folder is read again. It counts from when the mtime was
+ * first seen, by the monotonic clock: the wall clock may be ahead of the one that the file system writes down.
+ */
 const SETTLE_MS = 2000
 /** Searches after which a file is looked at even in a folder that has not changed. */
 const STAT_SEARCHES = 10
@@ -40,6 +45,8 @@ interface Listing {
   readonly phase: number
   readonly mtimeMs: number
   readonly ino: number
+  /** When this mtime was first seen, and when the entries were read; monotonic. */
+  readonly sinceMs: number
   readonly readMs: number
   readonly entries: readonly Entry[]
   readonly symlinks: ReadonlySet<string>
@@ -51,7 +58,8 @@ interface Looked {
   readonly search: number
 }
 
-export function createFolders(conditions: Conditions, now: () => number): Folders {
+/** `nowMs` is monotonic. */
+export function createFolders(conditions: Conditions, nowMs: () => number): Folders {
   let last = new Map<string, Listing>()
   let current = new Map<string, Listing>()
   let lastLooked = new Map<string, Looked>()
@@ -60,6 +68,8 @@ export function createFolders(conditions: Conditions, now: () => number): Folder
   let touched = new Set<string>()
   /** Folders with a listed name that was gone when it was looked at. */
   const gone = new Set<string>()
+  /** Folders that could not be read in this search. */
+  let stale = new Set<string>()
   /** Folders that have changed while their files were looked at. */
   const changing = new Set<string>()
   let phases = 0
@@ -70,20 +80,21 @@ export function createFolders(conditions: Conditions, now: () => number): Folder
     if (known !== undefined && !changing.has(path) && isQuiet(known)) return known
     changing.delete(path)
     const stat = statSync(path)
-    if (known !== undefined && known.mtimeMs === stat.mtimeMs && known.ino === stat.ino) {
-      if (known.readMs - known.mtimeMs > SETTLE_MS) return known
-    }
+    const isUnchanged = known !== undefined && known.mtimeMs === stat.mtimeMs && known.ino === stat.ino
+    if (isUnchanged && known.readMs - known.sinceMs > SETTLE_MS) return known
+    const readMs = nowMs()
     const entries = readdirSync(path, { withFileTypes: true })
       .map((entry) => ({ name: entry.name, isSymlink: entry.isSymbolicLink() }))
       // A folder and a symlink to it are the same to follow: the folder's own name goes first.
       .sort((a, b) => Number(a.isSymlink) - Number(b.isSymlink) || (a.name < b.name ? -1 : 1))
     conditions.clear(path)
     const symlinks = new Set(entries.filter(({ isSymlink }) => isSymlink).map(({ name }) => name))
-    return { phase: phases++, mtimeMs: stat.mtimeMs, ino: stat.ino, readMs: now(), entries, symlinks }
+    const sinceMs = isUnchanged ? known.sinceMs : readMs
+    return { phase: phases++, mtimeMs: stat.mtimeMs, ino: stat.ino, sinceMs, readMs, entries, symlinks }
   }
 
-  function isQuiet({ mtimeMs, phase }: Listing): boolean {
-    return now() - mtimeMs > QUIET_MS && (search + phase) % QUIET_SEARCHES !== 0
+  function isQuiet({ sinceMs, phase }: Listing): boolean {
+    return nowMs() - sinceMs > QUIET_MS && (search + phase) % QUIET_SEARCHES !== 0
   }
 
   function listing(path: string): Listing | undefined {
@@ -96,6 +107,7 @@ export function createFolders(conditions: Conditions, now: () => number): Folder
       const code = systemCode(error) ?? 'folder'
       if (code === 'ENOENT') return undefined
       conditions.report(path, code, error)
+      stale.add(path)
       fresh = last.get(path)
     }
     if (fresh !== undefined) current.set(path, fresh)
@@ -104,7 +116,7 @@ export function createFolders(conditions: Conditions, now: () => number): Folder
 
   /** An mtime is only as fine as the kernel's tick: while it is recent, the names themselves are compared. */
   function hasSameNames(path: string, known: Listing | undefined): boolean {
-    if (known === undefined || now() - known.mtimeMs > SETTLE_MS) return true
+    if (known === undefined || nowMs() - known.sinceMs > SETTLE_MS) return true
     try {
       const names = new Set(readdirSync(path))
       return names.size === known.entries.length && known.entries.every(({ name }) => names.has(name))
@@ -154,7 +166,9 @@ export function createFolders(conditions: Conditions, now: () => number): Folder
       changing.add(path)
       return false
     },
+    isStale: (path) => stale.has(path),
     begin() {
+      stale = new Set()
       last = current
       current = new Map()
       lastLooked = looked

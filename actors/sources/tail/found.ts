@@ -21,6 +21,8 @@ export interface FoundLog {
   readonly livePath: string
   /** In the order in which they were written. */
   readonly files: readonly FoundFile[]
+  /** The folder changed all the while, or could not be listed: a file may be missing between those that are named. */
+  readonly torn?: boolean
 }
 
 export type OriginFields = Omit<Origin, 'id' | 'source' | 'file' | 'joinKey'>

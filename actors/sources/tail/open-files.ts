@@ -36,6 +36,7 @@ export function createOpenFiles(): OpenFiles {
         files: [],
         waiting: 0,
         barrier: Number.POSITIVE_INFINITY,
+        torn: false,
         barredMs: undefined,
       }
       chains.set(log.key, chain)

@@ -4,7 +4,15 @@ import { headMatches, inodeOf, readHead } from './identity.js'
 import type { Known } from './ledger.js'
 import type { OpenFiles } from './open-files.js'
 import { createOpening, type OpeningOptions } from './opening.js'
-import { hasBarrier, isBarred, release, vanishedFile, type Chain, type TailFile } from './tail-file.js'
+import {
+  hasBarrier,
+  isIncomplete,
+  isOverdue,
+  release,
+  vanishedFile,
+  type Chain,
+  type TailFile,
+} from './tail-file.js'
 
 /** Gzip files that were looked into and belong to nobody, remembered so that they are not opened at every search. */
 const REJECTED_MAX = 10_000
@@ -33,6 +41,8 @@ export function createSearch(options: SearchOptions): Search {
   /** Open files whose packed form was met in this search, with its place in the log. */
   const packed = new Map<TailFile, number>()
   let placeInLog = 0
+  /** Logs that this search has found. */
+  const reached = new Set<Chain>()
   let first = true
   /** Recovered positions may hold records whose file is gone. */
   let carriesLeft = true
@@ -72,6 +82,13 @@ export function createSearch(options: SearchOptions): Search {
   /** Opens what is new of one log; files that nobody asked for only when they were written after a known one. */
   function applyLog(log: FoundLog, withGz: boolean): void {
     const chain = open.chain(log)
+    reached.add(chain)
+    chain.torn = log.torn === true && !isOverdue(chain, options.nowMs())
+    if (chain.torn) {
+      // A file opened now could be one that is to be read after a file which the listing has missed.
+      chain.waiting = 1
+      return
+    }
     chain.waiting = 0
     chain.barrier = Number.POSITIVE_INFINITY
     let knownMtimeMs = newestUnlisted(chain)
@@ -90,10 +107,11 @@ export function createSearch(options: SearchOptions): Search {
       if (!found.wanted && !known && !follows && !found.gz) continue
       placeInLog = order
       const file = openOne(found, chain, follows)
-      if (file === 'later') {
+      if (file === 'later' || file === 'full') {
         // Packed or rotated away at this moment, say: what follows it in the log waits for it, so that order is kept.
         chain.waiting++
-        chain.barrier = order
+        chain.barrier = Math.min(chain.barrier, order)
+        if (file === 'full') continue
         break
       }
       if (file !== undefined) file.order = order
@@ -103,11 +121,12 @@ export function createSearch(options: SearchOptions): Search {
     open.order(chain)
   }
 
-  function openOne(found: FoundFile, chain: Chain, follows: boolean): TailFile | 'later' | undefined {
-    if (open.count() >= filesMax) {
-      chain.waiting++
-      return undefined
-    }
+  function openOne(
+    found: FoundFile,
+    chain: Chain,
+    follows: boolean,
+  ): TailFile | 'later' | 'full' | undefined {
+    if (open.count() >= filesMax && !makeWay(chain)) return 'full'
     const file = opening.open({ ...found, wanted: found.wanted || follows }, chain, options.fromEnd && first)
     if (file === 'unknown') reject(found)
     if (file === 'later') return file
@@ -120,6 +139,17 @@ export function createSearch(options: SearchOptions): Search {
     return file
   }
 
+  /** At the bound a file that is read later gives its descriptor up for one of its log that is read before it. Returns whether one did. */
+  function makeWay(chain: Chain): boolean {
+    const last = chain.files.findLast((file) => file.fd >= 0)
+    if (last === undefined || last.order <= placeInLog || !listed.has(inodeOf(last))) return false
+    const isUntouched = last.originId === 0 && last.startOffset === 0 && (last.carry?.length ?? 0) === 0
+    if (!isUntouched || last.queued) return false
+    chain.waiting++
+    open.remove(last)
+    return true
+  }
+
   /** A recovered record whose file is gone: it ends, or goes on in the log's next file. Returns whether one may still turn up. */
   function addVanished(): boolean {
     let unsure = false
@@ -127,7 +157,7 @@ export function createSearch(options: SearchOptions): Search {
       const log = options.logOf(known.path)
       if (log === undefined) continue
       const chain = open.chain(log)
-      if (isUnopened(known) || isBarred(chain, options.nowMs())) {
+      if (isUnopened(known) || (isIncomplete(chain) && !isOverdue(chain, options.nowMs()))) {
         unsure = true
         open.order(chain)
         continue
@@ -145,15 +175,29 @@ export function createSearch(options: SearchOptions): Search {
     return found !== undefined && open.at(inodeOf(identity)) === undefined && !ledger.settled(found)
   }
 
-  /** A file whose name is gone keeps its place: where its packed form stands, else behind the file that it followed. */
-  function placeUnlisted(chain: Chain, sequence: readonly TailFile[]): void {
+  /**
+   * A file whose name is gone keeps its place: where its packed form stands, else behind the file that it followed. One that waited for a
+   * file before it, and whose packed form was not reached in this search, goes on waiting.
+   */
+  function placeUnlisted({ chain, files, barrier }: Before): void {
+    if (chain.torn || !reached.has(chain)) return
     let before = -1
-    for (const file of sequence) {
+    for (const [file, order] of files) {
       const form = packed.get(file)
+      const waits = order >= barrier && hasBarrier(chain)
       if (form !== undefined) file.order = form
-      else if (!listed.has(inodeOf(file))) file.order = before
+      else if (!listed.has(inodeOf(file))) file.order = waits ? Math.max(before, chain.barrier) : before
       before = Math.max(before, file.order)
     }
+    open.order(chain)
+  }
+
+  /** A log of which nothing is listed: what was waited for may be listed again, or never. */
+  function passOver(chain: Chain): void {
+    const waits = isIncomplete(chain) && !isOverdue(chain, options.nowMs()) && chain.files.length > 0
+    if (!waits) chain.barrier = Number.POSITIVE_INFINITY
+    chain.torn = waits && chain.torn
+    chain.waiting = Number(waits)
     open.order(chain)
   }
 
@@ -165,33 +209,41 @@ export function createSearch(options: SearchOptions): Search {
   return {
     apply(logs) {
       listed = new Map(logs.flatMap((log) => log.files.map((file) => [inodeOf(file), file])))
-      for (const chain of open.chains()) {
-        chain.waiting = 0
-        chain.barrier = Number.POSITIVE_INFINITY
-        for (const file of chain.files) {
-          if (listed.has(inodeOf(file))) continue
-          file.live = false
-        }
-      }
+      const befores = [...open.chains()].map(beforeOf)
+      for (const chain of open.chains())
+        for (const file of chain.files) if (!listed.has(inodeOf(file))) file.live = false
       packed.clear()
+      reached.clear()
       const nowMs = options.nowMs()
-      const sequences = new Map([...open.chains()].map((chain) => [chain, [...chain.files]]))
       // What still exists unpacked is known before gzip files are asked where they come from.
       for (const log of logs) applyLog(log, false)
       for (const log of logs) if (log.files.some((file) => file.gz)) applyLog(log, true)
-      for (const [chain, sequence] of sequences) placeUnlisted(chain, sequence)
+      for (const chain of [...open.chains()]) if (!reached.has(chain)) passOver(chain)
+      for (const before of befores) placeUnlisted(before)
       if (carriesLeft) carriesLeft = addVanished()
       first = false
       ledger.forget(exists)
       let waiting = 0
       for (const chain of open.chains()) {
         waiting += chain.waiting
-        chain.barredMs = hasBarrier(chain) ? (chain.barredMs ?? nowMs) : undefined
+        chain.barredMs = isIncomplete(chain) ? (chain.barredMs ?? nowMs) : undefined
       }
       if (waiting > 0) options.park(waiting)
       return waiting
     },
   }
+}
+
+/** A log as the search before has left it. */
+interface Before {
+  readonly chain: Chain
+  /** In their sequence, each with its place. */
+  readonly files: readonly (readonly [TailFile, number])[]
+  readonly barrier: number
+}
+
+function beforeOf(chain: Chain): Before {
+  return { chain, files: chain.files.map((file) => [file, file.order] as const), barrier: chain.barrier }
 }
 
 function folderOf(path: string): string {

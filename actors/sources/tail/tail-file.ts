@@ -12,7 +12,9 @@ export interface Chain {
   waiting: number
   /** Place of the first file that could not be opened at the last search: those behind it are not read before it. Infinity: none. */
   barrier: number
-  /** Since when there is a barrier, monotonic ms. */
+  /** The last listing may have missed files: nothing of it was opened. */
+  torn: boolean
+  /** Since when there is a barrier or listings are torn, monotonic ms. */
   barredMs: number | undefined
 }
 
@@ -114,9 +116,18 @@ export function hasBarrier(chain: Chain): boolean {
   return chain.barrier !== Number.POSITIVE_INFINITY
 }
 
-export function isBarred(chain: Chain, nowMs: number, order = Number.POSITIVE_INFINITY): boolean {
-  if (!hasBarrier(chain) || order < chain.barrier) return false
-  return chain.barredMs === undefined || nowMs - chain.barredMs < BARRED_MS_MAX
+/** Whether files of the log may still turn up before those that are known. */
+export function isIncomplete(chain: Chain): boolean {
+  return chain.torn || hasBarrier(chain)
+}
+
+/** The order was waited for long enough. */
+export function isOverdue(chain: Chain, nowMs: number): boolean {
+  return chain.barredMs !== undefined && nowMs - chain.barredMs >= BARRED_MS_MAX
+}
+
+export function isBarred(chain: Chain, nowMs: number, order: number): boolean {
+  return hasBarrier(chain) && order >= chain.barrier && !isOverdue(chain, nowMs)
 }
 
 /** Offset of the next byte that was not handed out. */
