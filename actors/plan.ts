@@ -99,7 +99,8 @@ export function planNode(config: Config, once: boolean, cores: number = cpus().l
         ]),
   ]
   if (audits) {
-    const options = { audit: config.audit, backends: config.backends }
+    const shared = config.nats === undefined ? {} : { nats: config.nats }
+    const options = { audit: config.audit, backends: config.backends, ...shared }
     actors.push({ name: 'auditor', kind: 'auditor', options })
   }
   return { actors, groups }

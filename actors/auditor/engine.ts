@@ -28,6 +28,8 @@ export interface EngineOptions {
   encoded(task: AuditTask): Promise<Uint8Array | undefined>
   /** False: differences are only told. */
   readonly repairs: boolean
+  /** Default: all frames are this node's to mend. */
+  mends?(task: AuditTask): boolean
   readonly clock: Clock
   random(): number
   readonly log: Logger
@@ -124,6 +126,7 @@ export function createEngine(options: EngineOptions): Engine {
   const checker = createChecker({
     readers,
     ...(options.repairs ? { repair } : {}),
+    mends: (task) => options.mends?.(task) ?? true,
     comparison,
     spread: spreadTask,
     deadOf,
