@@ -82,7 +82,13 @@ export function planNode(config: Config, once: boolean, cores: number = cpus().l
         writers: backends.map(([name]) => name),
         ...(audited.length === 0
           ? {}
-          : { audit: { backends: audited, holdBytesMax: config.audit.hold_bytes } }),
+          : {
+              audit: {
+                backends: audited,
+                holdBytesMax: config.audit.hold_bytes,
+                mends: audits && config.audit.repair,
+              },
+            }),
       },
     },
     ...(captures === undefined

@@ -109,6 +109,10 @@ export function createEngine(options: EngineOptions): Engine {
     readers,
     encoded,
     letters,
+    async *buried({ id, ackedMs }) {
+      for await (const { letter } of readLetters(lettersRoot, ackedMs - LETTERS_BEFORE_MS))
+        if (letter.frame === id) yield { n: letter.n, line: letter.record }
+    },
     nodeId: node.id,
     clock,
     random: () => options.random(),
