@@ -24,7 +24,12 @@ export interface JournalActorOptions {
   /** Names of the configured backends. */
   readonly writers: readonly string[]
   /** The backends that the audit compares, and how much may be held for it; left out: there is no audit. */
-  readonly audit?: { readonly backends: readonly string[]; readonly holdBytesMax: number }
+  readonly audit?: {
+    readonly backends: readonly string[]
+    readonly holdBytesMax: number
+    /** It sends what is missing again. */
+    readonly mends: boolean
+  }
 }
 
 interface Opened {
@@ -43,6 +48,7 @@ export function journal(context: ActorContext, options: JournalActorOptions): Ac
   const taps = createTaps(clock, (id, ndjson) => context.send('supervisor', { type: 'tapped', id, ndjson }))
   const report = createReport(context, {
     bytesMax: settings.bytes_max,
+    atBound: settings.at_bound,
     trouble: (on) => opened?.commits.trouble(on),
   })
   let opened: Opened | undefined
@@ -136,6 +142,8 @@ export function journal(context: ActorContext, options: JournalActorOptions): Ac
       atBound: settings.at_bound,
       feeds: feeds.all,
       done: feeds.done,
+      mendable: new Set(options.audit?.mends === true ? options.audit.backends : []),
+      handOver: async (from: number, to: number) => (await hold?.handOver(from, to)) ?? false,
       givenUp: (backend: string, frames: number, records: number) =>
         report.givenUp(backend, 'disk_bound', frames, records),
       trimmed: () => hold?.trimmed(),
@@ -177,6 +185,7 @@ export function journal(context: ActorContext, options: JournalActorOptions): Ac
     endWatch?.()
     if (opened === undefined) return
     const { wal, lock, commits, keeper, feeds, hold } = opened
+    hold?.ending()
     await commits.stop()
     await hold?.close()
     await feeds.close()

@@ -87,7 +87,13 @@ export function planNode(config: Config, once: boolean, cores: number = cpus().l
         writers: backends.map(([name]) => name),
         ...(audited.length === 0
           ? {}
-          : { audit: { backends: audited, holdBytesMax: config.audit.hold_bytes } }),
+          : {
+              audit: {
+                backends: audited,
+                holdBytesMax: config.audit.hold_bytes,
+                mends: audits && config.audit.repair,
+              },
+            }),
       },
     },
     ...(captures === undefined
@@ -104,7 +110,8 @@ export function planNode(config: Config, once: boolean, cores: number = cpus().l
         ]),
   ]
   if (audits) {
-    const options = { audit: config.audit, backends: config.backends }
+    const shared = config.nats === undefined ? {} : { nats: config.nats }
+    const options = { audit: config.audit, backends: config.backends, ...shared }
     actors.push({ name: 'auditor', kind: 'auditor', options })
   }
   return { actors, groups }

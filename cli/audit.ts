@@ -6,6 +6,7 @@ import { readLocalQueue } from '../actors/auditor/local-queue.js'
 import { loadConfig } from '../runtime/config/load.js'
 import { systemClock } from '../runtime/clock.js'
 import { letterFigures } from '../runtime/letter-store.js'
+import { sharedState } from './audit/shared.js'
 import { frameText, runText, statusText } from './audit/text.js'
 import { auditFrame, auditRun } from './audit/run.js'
 import { onInterrupt } from './interrupt.js'
@@ -60,10 +61,11 @@ export function auditCommand(): Command {
 async function status(flags: Flags): Promise<void> {
   const { config } = loadConfig(flags.config)
   const folder = join(config.node.data_dir, 'audit')
-  const [tasks, events, letters] = await Promise.all([
+  const [tasks, events, letters, shared] = await Promise.all([
     readLocalQueue(join(folder, 'queue')),
     readAuditLog(folder, EVENTS_SHOWN),
     letterFigures(join(config.node.data_dir, 'dlq')),
+    config.audit.enabled ? sharedState(config) : undefined,
   ])
   const nowMs = systemClock.now()
   const stages = { first: 0, again: 0 }
@@ -75,6 +77,7 @@ async function status(flags: Flags): Promise<void> {
     postponed: tasks.filter(({ postponed }) => postponed > 0).length,
     deadLetters: Object.fromEntries(letters),
     events,
+    ...(shared === undefined ? {} : { shared }),
   }
   print(flags.json === true ? JSON.stringify(result) : statusText(result))
 }

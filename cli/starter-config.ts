@@ -74,7 +74,7 @@ backends:
 
 journal:
   bytes_max: 10GiB                    # what the disk may hold while a backend is away
-  at_bound: block                     # block = sources wait; drop_oldest = the oldest goes, counted
+  at_bound: block                     # block = sources wait; release, drop_oldest: see README
 `
 
 /** The text of a starter; it is valid without any environment variable. */

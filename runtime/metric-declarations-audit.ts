@@ -31,6 +31,21 @@ export const AUDIT_METRICS = {
   },
   audit_queries_total: { type: 'counter', help: 'Queries of the audit', labels: ['backend'] },
   audit_waiting_frames: { type: 'gauge', help: 'Frames in the queue of the audit', labels: [] },
+  audit_shared_waiting_frames: {
+    type: 'gauge',
+    help: 'Tasks in the queue that all nodes with these backends share; every one of them tells it',
+    labels: [],
+  },
+  audit_tasks_total: {
+    type: 'counter',
+    help: "Tasks put, by queue: shared (NATS), local (this node's folder)",
+    labels: ['queue'],
+  },
+  audit_handed_total: {
+    type: 'counter',
+    help: 'Frames of another node with a difference, handed to that node to mend, by whether it answered',
+    labels: ['answered'],
+  },
   audit_lag_seconds: {
     type: 'gauge',
     help: 'How long the oldest due frame waits for its check',

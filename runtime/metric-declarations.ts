@@ -99,6 +99,12 @@ export const METRICS = {
     labels: ['reason'],
   },
   journal_bytes: { type: 'gauge', help: 'Bytes of the journal on disk', labels: [] },
+  journal_bytes_max: { type: 'gauge', help: 'Bound of the journal on disk, journal.bytes_max', labels: [] },
+  journal_blocked: {
+    type: 'gauge',
+    help: '1: the journal is full and sources wait for a backend; files wait on disk, HTTP gets 429',
+    labels: [],
+  },
   journal_segments: { type: 'gauge', help: 'Segments of the journal', labels: [] },
   journal_appended_bytes_total: { type: 'counter', help: 'Bytes appended to the journal', labels: [] },
   journal_fsync_seconds: {
@@ -116,6 +122,11 @@ export const METRICS = {
   journal_dropped_records_total: {
     type: 'counter',
     help: 'Records given up by the disk bound before a backend had them',
+    labels: ['backend'],
+  },
+  journal_released_records_total: {
+    type: 'counter',
+    help: 'Records that left at the disk bound before a backend had them; another has, and the audit copies them from there',
     labels: ['backend'],
   },
   write_records_total: { type: 'counter', help: 'Records acknowledged by a backend', labels: ['backend'] },

@@ -147,3 +147,15 @@ test('a lock file that names a registry', () => {
     'package-lock.json without "resolved": npm install --omit-lockfile-registry-resolved',
   )
 })
+
+test('a line of the threat model without a test that shows it', () => {
+  const rows = readFileSync(path.join(root, 'docs/security.md'), 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('| ') && !line.startsWith('| what it '))
+  assert.ok(rows.length > 30)
+  const unshown = rows.filter((row) => {
+    const [, file = '', title = ''] = /`(test\/[^`]+\.test\.ts)`: (.+) \|$/.exec(row) ?? []
+    return !files.includes(file) || !readFileSync(path.join(root, file), 'utf8').includes(title)
+  })
+  nothing(unshown, 'docs/security.md names for each line a test file and the title of a test in it.')
+})

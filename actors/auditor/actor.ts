@@ -1,27 +1,31 @@
 // The actor `auditor`: takes acknowledged frames from the journal into its queue, and checks those that are due, hundreds at once.
 import path from 'node:path'
-import type { AuditFrame, AuditTask } from '../../protocol/audit.js'
+import { AUDIT_CURSOR, type AuditFrame, type AuditTask } from '../../protocol/audit.js'
 import type { AuditOptions } from '../../protocol/config/audit.js'
 import type { BackendOptions } from '../../protocol/config/backends.js'
+import type { NatsOptions } from '../../protocol/config/nats.js'
 import type { Actor, ActorContext } from '../../runtime/actor.js'
-import { letterFigures, type LineCache } from '../../runtime/letter-store.js'
 import { type AuditLog, openAuditLog } from './audit-log.js'
-import type { Verdict } from './check.js'
 import type { Engine } from './engine.js'
 import { openLocalQueue } from './local-queue.js'
-import { nextOf } from './next.js'
-import type { AuditQueue, Leased } from './queue.js'
+import { UNCLAIMED_MAX } from './next.js'
+import type { Told } from './peers.js'
+import { createPooledQueue, type PooledQueue } from './pooled-queue.js'
+import type { AuditQueue } from './queue.js'
+import { createRounds } from './rounds.js'
+import type { Shared } from './shared.js'
 import { createTally } from './tally.js'
 
 export interface AuditorPlan {
   readonly audit: AuditOptions
   readonly backends: Readonly<Record<string, BackendOptions>>
+  /** The tasks are shared with other nodes. */
+  readonly nats?: NatsOptions
 }
 
 const TICK_MS = 1000
 /** How late a check may be by sharing a file with others in the queue. */
 const BUCKET_MS_MAX = 10_000
-const LETTERS_EVERY_MS = 30_000
 /** Frames that the journal may hand over before the first of them are durable in the queue. */
 const ROOM_MAX = 4096
 /** A journal that does not answer is restarting. */
@@ -31,19 +35,21 @@ const COPY_WAIT_MS = 10_000
 export const auditFolder = (dataDir: string): string => path.join(dataDir, 'audit')
 
 /** Writes to `journal`: audit_open, audit_queued, audited, frame_wanted; to `supervisor`: status. */
-export function auditor(context: ActorContext, { audit, backends }: AuditorPlan): Actor {
+export function auditor(context: ActorContext, { audit, backends, nats }: AuditorPlan): Actor {
   const { clock, log, metrics, node } = context
   const folder = auditFolder(node.dataDir)
   const copies = new Map<number, (encoded: Uint8Array | undefined) => void>()
   const tally = createTally(context)
-  const counted: LineCache = new Map()
   const timers: (() => void)[] = []
-  let queue: AuditQueue | undefined
+  let queue: PooledQueue | undefined
+  let shared: Shared | undefined
+  let round: () => Promise<void> = () => Promise.resolve()
   let auditLog: AuditLog | undefined
   let engine: Engine | undefined
   let unqueued: AuditTask[] = []
   let putting: Promise<void> | undefined
   let checking: Promise<void> | undefined
+  let recalling: Promise<void> | undefined
   let stopped = false
 
   function taskOf(frame: AuditFrame): AuditTask {
@@ -64,7 +70,7 @@ export function auditor(context: ActorContext, { audit, backends }: AuditorPlan)
       tally.queueTrouble(undefined)
       context.send('journal', { type: 'audit_queued', seqs: tasks.map(({ seq }) => seq), room: room() })
     } catch (error) {
-      tally.queueTrouble(error instanceof Error ? error.message : String(error))
+      tally.queueTrouble(saidOf(error))
     }
   }
 
@@ -96,90 +102,101 @@ export function auditor(context: ActorContext, { audit, backends }: AuditorPlan)
     )
     const random = () => context.random()
     const shared = { clock, random, log, metrics, auditLog, node, audit, backends }
-    engine = createEngine({ ...shared, encoded, repairs: audit.repair })
+    engine = createEngine({ ...shared, encoded, repairs: audit.repair, mends })
     return engine
   }
 
-  async function round(from: AuditQueue): Promise<void> {
-    const leased = await from.take(audit.frames_per_query)
-    if (leased.length === 0) return
-    const byId = new Map<string, Leased>()
-    // Of two tasks of one frame the first check counts: the journal waits for it.
-    for (const lease of leased)
-      if (byId.get(lease.task.id)?.task.stage !== 'first') byId.set(lease.task.id, lease)
-    const verdicts = await (await engineOf()).check([...byId.values()].map(({ task }) => task))
-    // A frame that was put twice is through with its twin.
-    const done: Leased[] = leased.filter((lease) => byId.get(lease.task.id) !== lease)
-    const later: { leased: Leased; task: AuditTask }[] = []
-    const confirmed: number[] = []
-    for (const verdict of verdicts) {
-      const lease = byId.get(verdict.task.id)
-      if (lease === undefined) continue
-      const next = nextOf(verdict, audit, clock.now())
-      if (next.givenUp) giveUp(verdict)
-      if (next.task === undefined) done.push(lease)
-      else later.push({ leased: lease, task: next.task })
-      if (next.confirmed && verdict.task.node === node.id && verdict.task.stage === 'first')
-        confirmed.push(verdict.task.seq)
-    }
-    await from.later(later)
-    await from.done(done)
-    if (confirmed.length > 0) context.send('journal', { type: 'audited', seqs: confirmed })
-    tally.checked(verdicts)
+  /** Another node's frame is that node's to mend, unless it has been silent for long. */
+  const mends = (task: AuditTask): boolean =>
+    task.node === node.id || task.node === '' || (task.unclaimed ?? 0) >= UNCLAIMED_MAX
+
+  const audited = (seqs: readonly number[]): void => {
+    if (seqs.length > 0) context.send('journal', { type: 'audited', seqs })
   }
 
-  function giveUp({ task, differences }: Verdict): void {
-    for (const { backend, missing } of differences) {
-      if (missing.length === 0) continue
-      metrics.add('audit_unrepaired_total', missing.length, { backend, reason: 'not_kept' })
-      log.error(
-        { backend, frame: task.id, records: missing.length },
-        'audit: the backend takes these records and does not keep them; given up after several repairs',
-      )
+  /** From another node's auditor. */
+  async function heard({ confirmed, tasks }: Told): Promise<void> {
+    if (queue === undefined || stopped) throw new Error('stopping')
+    if (tasks.length > 0) {
+      await queue.keep(tasks.map((task) => ({ ...task, dueMs: clock.now() })))
+      for (const { seq, id } of tasks) queue.settled(seq, id)
+    }
+    audited(confirmed.flatMap(([seq, id]) => (queue?.settled(seq, id) === true ? [seq] : [])))
+  }
+
+  /** Nobody got through with it: somebody has to look. */
+  async function giveUp(task: AuditTask): Promise<void> {
+    const { createDeadLetters } = await import('../../runtime/dead-letters.js')
+    const letters = createDeadLetters({ folder: path.join(node.dataDir, 'dlq', AUDIT_CURSOR) })
+    const reason = 'audit_given_up'
+    try {
+      const detail = `every node that took this task of the audit ended or fell silent; millrace audit frame ${task.id}`
+      const time = new Date(clock.now()).toISOString()
+      const about = { backend: AUDIT_CURSOR, reason, detail, time, tries: 0 }
+      await letters.put([{ ...about, frame: task.id, n: 0, record: JSON.stringify(task) }])
+      metrics.add('dead_letters_total', 1, { backend: AUDIT_CURSOR, reason })
+      log.error({ frame: task.id }, `audit: ${detail}`)
+    } finally {
+      await letters.close()
     }
   }
 
   function tick(): void {
     if (queue === undefined) return
     startPut()
+    recall(queue)
     const figures = queue.figures()
-    tally.queue(figures)
+    tally.queue(figures, nats === undefined ? undefined : queue.sharedFigures())
     const { due, oldestDueMs } = figures
     const waitedMs = oldestDueMs === undefined ? 0 : clock.now() - oldestDueMs
     const enough = due >= audit.frames_per_query || (due > 0 && waitedMs >= audit.gather)
     if (!enough || checking !== undefined || stopped) return
-    checking = round(queue)
+    checking = round()
       .catch((error: unknown) => log.error({ err: error }, 'audit: a round failed; its frames come again'))
       .finally(() => (checking = undefined))
   }
 
-  async function countLetters(): Promise<void> {
-    for (const [backend, { letters, bytes }] of await letterFigures(
-      path.join(node.dataDir, 'dlq'),
-      counted,
-    )) {
-      metrics.set('dead_letters_waiting', letters, { backend })
-      metrics.set('dead_letters_bytes', bytes, { backend })
-    }
+  function recall(from: PooledQueue): void {
+    recalling ??= from
+      .recall()
+      .then((tasks) => {
+        if (tasks > 0) log.warn({ tasks }, 'audit: nobody told of these tasks; this node checks them itself')
+      })
+      .catch((error: unknown) => tally.queueTrouble(saidOf(error)))
+      .finally(() => (recalling = undefined))
   }
 
-  function lettersTick(): void {
-    countLetters().catch((error: unknown) => log.warn({ err: error }, 'counting the dead letters failed'))
+  async function join(pool: PooledQueue): Promise<void> {
+    if (nats === undefined) return
+    const { joinShared } = await import('./shared.js')
+    const trouble = (reason: string | undefined) => tally.sharedTrouble(reason)
+    const share = (from: AuditQueue | undefined) => pool.share(from)
+    shared = joinShared(context, { nats, audit, backends, share, heard, givenUp: giveUp, trouble })
   }
 
   return {
     async start() {
-      queue = await openLocalQueue({
+      const local = await openLocalQueue({
         folder: path.join(folder, 'queue'),
         bytesMax: audit.queue_bytes,
         bucketMs: Math.min(BUCKET_MS_MAX, Math.max(100, Math.ceil(audit.after / 6))),
         clock,
       })
-      timers.push(
-        clock.every(Math.min(TICK_MS, Math.max(50, audit.after)), tick),
-        clock.every(LETTERS_EVERY_MS, lettersTick),
-      )
-      lettersTick()
+      queue = createPooledQueue({
+        local,
+        node: node.id,
+        clock,
+        refused: (error) => tally.sharedTrouble(error === undefined ? undefined : saidOf(error)),
+        unheard: (error) => log.warn({ event: 'nats', reason: saidOf(error) }, 'audit: tasks come again'),
+        counted: (where, tasks) => metrics.add('audit_tasks_total', tasks, { queue: where }),
+      })
+      round = createRounds({
+        ...{ queue, audit, node: node.id, clock, log, metrics, checker: engineOf, confirmed: audited },
+        tell: async (to, told) => (await shared?.tell(to, told)) ?? false,
+        checked: (verdicts) => tally.checked(verdicts),
+      })
+      timers.push(clock.every(Math.min(TICK_MS, Math.max(50, audit.after)), tick))
+      await join(queue)
       const waiting = queue.waitingFirst(node.id)
       context.send('journal', { type: 'audit_open', room: room(), waiting })
     },
@@ -197,8 +214,12 @@ export function auditor(context: ActorContext, { audit, backends }: AuditorPlan)
       await engine?.close()
       await checking
       await putting
+      await recalling
       await queue?.close()
+      await shared?.leave()
       await auditLog?.close()
     },
   }
 }
+
+const saidOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

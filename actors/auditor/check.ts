@@ -21,9 +21,10 @@ export interface Verdict {
   readonly task: AuditTask
   /**
    * agreed: all backends hold every record. repaired: what was missing was sent; to be looked at again. unsure: Loki cannot show old
-   * records before it has flushed them. postponed: a backend does not answer. differs: what is left cannot be mended.
+   * records before it has flushed them. postponed: a backend does not answer. differs: what is left cannot be mended. handed: something is missing, and
+   * the frame is another node's, which has its journal and its dead letters: that node looks at it.
    */
-  readonly outcome: 'agreed' | 'repaired' | 'unsure' | 'postponed' | 'differs'
+  readonly outcome: 'agreed' | 'repaired' | 'unsure' | 'postponed' | 'differs' | 'handed'
   readonly differences: readonly Difference[]
   readonly reason?: string
 }
@@ -37,6 +38,8 @@ export interface CheckerOptions {
   readonly readers: readonly BackendReader[]
   /** Left out: differences are only told. */
   readonly repair?: Repair
+  /** False: what is missing of this frame is for its own node to mend. */
+  mends(task: AuditTask): boolean
   readonly comparison: Comparison
   /** Fills in where a frame's records lie in time, when they are far apart and the journal still knows. */
   spread(task: AuditTask): Promise<AuditTask>
@@ -137,6 +140,7 @@ export function createChecker(options: CheckerOptions): Checker {
   async function judge(task: AuditTask, differences: readonly Difference[]): Promise<Verdict> {
     const short = differences.filter(({ missing }) => missing.length > 0)
     const hidden = short.filter((difference) => isHidden(task, difference))
+    if (short.length > hidden.length && !options.mends(task)) return { task, outcome: 'handed', differences }
     for (const difference of differences) if (!hidden.includes(difference)) tell(task, difference)
     let whole = differences.every(({ altered }) => altered.length === 0)
     let mended = false

@@ -28,6 +28,8 @@ export interface EngineOptions {
   encoded(task: AuditTask): Promise<Uint8Array | undefined>
   /** False: differences are only told. */
   readonly repairs: boolean
+  /** Default: all frames are this node's to mend. */
+  mends?(task: AuditTask): boolean
   readonly clock: Clock
   random(): number
   readonly log: Logger
@@ -107,6 +109,10 @@ export function createEngine(options: EngineOptions): Engine {
     readers,
     encoded,
     letters,
+    async *buried({ id, ackedMs }) {
+      for await (const { letter } of readLetters(lettersRoot, ackedMs - LETTERS_BEFORE_MS))
+        if (letter.frame === id) yield { n: letter.n, line: letter.record }
+    },
     nodeId: node.id,
     clock,
     random: () => options.random(),
@@ -124,6 +130,7 @@ export function createEngine(options: EngineOptions): Engine {
   const checker = createChecker({
     readers,
     ...(options.repairs ? { repair } : {}),
+    mends: (task) => options.mends?.(task) ?? true,
     comparison,
     spread: spreadTask,
     deadOf,

@@ -1,7 +1,15 @@
 // The audit's queue that all nodes of a cluster share: a work queue in JetStream; any node takes what is due.
-import { AckPolicy, type Consumer, jetstream, jetstreamManager, type JsMsg } from '@nats-io/jetstream'
+import {
+  AckPolicy,
+  type Consumer,
+  jetstream,
+  JetStreamApiError,
+  type JetStreamManager,
+  jetstreamManager,
+  type JsMsg,
+} from '@nats-io/jetstream'
 import { nanos, type NatsConnection } from 'nats'
-import type { AuditTask } from '../../protocol/audit.js'
+import { type AuditTask, soundTask } from '../../protocol/audit.js'
 import { MillraceError } from '../../protocol/errors.js'
 import type { Clock } from '../../runtime/clock.js'
 import type { AuditQueue, Leased } from './queue.js'
@@ -9,7 +17,7 @@ import type { AuditQueue, Leased } from './queue.js'
 /*
  * <subjects>.first and <subjects>.again: tasks of one stage, with a durable consumer each. Within a stage tasks become due in about the
  * order in which they were put, so those that were fetched too early go back with a delay (a negative acknowledgement, ADR-1) and
- * hold nothing up. A node that dies gives its tasks back after ACK_WAIT. A task that is postponed is published anew before the old
+ * hold nothing up. A node that dies gives its tasks back after `ackWaitMs`. A task that is postponed is published anew before the old
  * message is acknowledged: deliveries count crashes only.
  */
 export interface SharedLease extends Leased {
@@ -26,19 +34,28 @@ export interface JetStreamQueueOptions {
   readonly clock: Clock
   /** How often a node looks for tasks. */
   readonly pollMs: number
-  /** A task that ended every node that took it. */
-  givenUp(task: AuditTask): void
+  /** A task of which nobody has heard for so long goes to another node. */
+  readonly ackWaitMs: number
+  /** A task that ended every node that took it: it leaves the queue once this resolves. */
+  givenUp(task: AuditTask): Promise<void>
+  /** A message that is no task was put aside. */
+  foreign(): void
 }
 
 const STAGES = ['first', 'again'] as const
-const ACK_WAIT_MS = 120_000
-const WORKING_EVERY_MS = 30_000
+/** The consumers of backends that nobody has any more go with their last task. */
+const CONSUMER_UNUSED_MS = 7 * 86_400_000
+/** JetStream's "consumer already exists": with other settings, of a node with another lease. */
+const CONSUMER_EXISTS = 10148
 /** One too early, one when it is due, and a node that dies with it now and then. */
 const DELIVERIES_MAX = 50
 /** Messages that went back with a delay count as well. */
 const ACK_PENDING_MAX = 20_000
 /** The shortest that a fetch may wait. */
 const FETCH_MS = 1000
+/** Longest wait for the server's word that it has a task; tasks under way at once. */
+const PUBLISH_MS = 5000
+const PUBLISHES_MAX = 256
 /** The stream has a bound of its own and refuses what is beyond; then frames wait in the journal. */
 const ROOM = 4096
 
@@ -50,37 +67,38 @@ export async function openJetStreamQueue(options: JetStreamQueueOptions): Promis
   const open: Consumer[] = []
   for (const stage of STAGES) {
     const name = `${options.consumers}-${stage}`
-    await manager.consumers.add(stream, {
+    await addConsumer(manager, stream, {
       durable_name: name,
       filter_subject: `${subjects}.${stage}`,
       ack_policy: AckPolicy.Explicit,
-      ack_wait: nanos(ACK_WAIT_MS),
-      max_deliver: DELIVERIES_MAX + 10,
+      ack_wait: nanos(options.ackWaitMs),
+      max_deliver: -1,
       max_ack_pending: ACK_PENDING_MAX,
+      inactive_threshold: nanos(CONSUMER_UNUSED_MS),
     })
     open.push(await js.consumers.get(stream, name))
   }
   const held = new Set<JsMsg>()
   let waiting = 0
   let polledMs = Number.NEGATIVE_INFINITY
-  let full = false
-  // A check of hundreds of frames with repairs may take longer than ACK_WAIT.
-  const cancel = clock.every(WORKING_EVERY_MS, () => {
+  // A check of hundreds of frames with repairs may take longer than a lease.
+  const cancel = clock.every(options.ackWaitMs / 4, () => {
+    if (connection.isClosed()) return
     for (const message of held) message.working()
   })
 
-  async function publish(task: AuditTask): Promise<void> {
-    const msgID = `${task.id}-${task.stage}-${task.repairs}-${task.postponed}`
-    await js.publish(`${subjects}.${task.stage}`, JSON.stringify(task), { msgID })
+  /** The same task put twice within the server's window is one; one that comes again later must not be taken for it. */
+  async function publish(task: AuditTask, fresh: boolean): Promise<void> {
+    const known = fresh ? { msgID: `${task.id}-${task.stage}-${task.dueMs}` } : {}
+    await js.publish(`${subjects}.${task.stage}`, JSON.stringify(task), { ...known, timeout: PUBLISH_MS })
   }
 
-  async function put(tasks: readonly AuditTask[]): Promise<void> {
+  async function publishAll(tasks: readonly AuditTask[], fresh: boolean): Promise<void> {
     try {
-      await Promise.all(tasks.map(publish))
-      full = false
+      for (let at = 0; at < tasks.length; at += PUBLISHES_MAX)
+        await Promise.all(tasks.slice(at, at + PUBLISHES_MAX).map((task) => publish(task, fresh)))
     } catch (cause) {
-      full = true
-      const text = `the audit's stream ${stream} takes no tasks (${String(cause)}): frames wait in the journal`
+      const text = `the audit's stream ${stream} takes no tasks (${String(cause)})`
       throw new MillraceError('audit.queue_full', text, { cause })
     }
   }
@@ -90,11 +108,15 @@ export async function openJetStreamQueue(options: JetStreamQueueOptions): Promis
     const task = taskOf(message)
     if (task === undefined) {
       message.term('not a task of the audit')
+      options.foreign()
       return undefined
     }
     if (message.info.deliveryCount > DELIVERIES_MAX) {
-      message.term('given up after too many deliveries')
-      options.givenUp(task)
+      // Where that fails it is delivered again, and given up then.
+      options.givenUp(task).then(
+        () => message.term('given up after too many deliveries'),
+        () => undefined,
+      )
       return undefined
     }
     const earlyMs = task.dueMs - clock.now()
@@ -118,14 +140,17 @@ export async function openJetStreamQueue(options: JetStreamQueueOptions): Promis
     await Promise.all(
       leased.map(async ({ message }) => {
         // Confirmed by the server: else a task that is through would come again after a lost acknowledgement.
-        await message.ackAck()
-        held.delete(message)
+        await message.ackAck().finally(() => held.delete(message))
       }),
     )
   }
 
+  function giveBack(leased: readonly SharedLease[]): void {
+    for (const { message } of leased) if (held.delete(message) && !connection.isClosed()) message.nak()
+  }
+
   return {
-    put,
+    put: (tasks, again = false) => publishAll(tasks, !again),
     async take(most) {
       polledMs = clock.now()
       const leased: SharedLease[] = []
@@ -136,12 +161,16 @@ export async function openJetStreamQueue(options: JetStreamQueueOptions): Promis
       return leased
     },
     done: acknowledge,
+    giveBack,
     async later(changes) {
-      await put(changes.map(({ task }) => task))
+      await publishAll(
+        changes.map(({ task }) => task),
+        false,
+      )
       await acknowledge(changes.map(({ leased }) => leased))
     },
     waitingFirst: () => [],
-    room: () => (full ? 1 : ROOM),
+    room: () => ROOM,
     figures() {
       // What others have put is not known before a look: it is due again after pollMs.
       const isDue = clock.now() - polledMs >= options.pollMs
@@ -158,18 +187,22 @@ export async function openJetStreamQueue(options: JetStreamQueueOptions): Promis
   }
 }
 
-/** Anybody may publish there: what is no task is none. */
+async function addConsumer(
+  manager: JetStreamManager,
+  stream: string,
+  config: Parameters<JetStreamManager['consumers']['add']>[1] & { durable_name: string },
+): Promise<void> {
+  try {
+    await manager.consumers.add(stream, config)
+  } catch (error) {
+    if (!(error instanceof JetStreamApiError) || error.code !== CONSUMER_EXISTS) throw error
+    await manager.consumers.update(stream, config.durable_name, config)
+  }
+}
+
 function taskOf(message: JsMsg): AuditTask | undefined {
   try {
-    const task = message.json<Partial<AuditTask>>()
-    const sound =
-      typeof task.id === 'string' &&
-      Number.isInteger(task.count) &&
-      Number.isFinite(task.fromMs) &&
-      Number.isFinite(task.toMs) &&
-      Number.isFinite(task.dueMs) &&
-      (task.stage === 'first' || task.stage === 'again')
-    return sound ? (task as AuditTask) : undefined
+    return soundTask(message.json())
   } catch {
     return undefined
   }

@@ -127,6 +127,9 @@ export async function openLocalQueue(options: LocalQueueOptions): Promise<AuditQ
         await put(changes.map(({ task }) => task))
         await through(changes.map(({ leased }) => leased))
       }),
+    giveBack(leased) {
+      for (const { task, bucket } of leased) buckets.get(bucket)?.tasks?.push(task)
+    },
     waitingFirst: (node) => found.splice(0).flatMap((task) => (task.node === node ? [task.seq] : [])),
     room: () => Math.max(0, Math.floor((bytesMax - bytes) / TASK_BYTES)),
     figures() {

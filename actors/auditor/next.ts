@@ -18,6 +18,16 @@ const POSTPONE_MS = 30_000
 const POSTPONE_MS_MAX = 600_000
 const REPAIRS_MAX = 5
 
+/** So many hand-overs without an answer, and others mend a frame as well as they can without its journal: after about a quarter of an hour. */
+export const UNCLAIMED_MAX = 5
+
+export function unclaimed(task: AuditTask, nowMs: number): AuditTask {
+  const times = (task.unclaimed ?? 0) + 1
+  return { ...task, unclaimed: times, dueMs: nowMs + waitMs(times - 1) }
+}
+
+const waitMs = (times: number): number => Math.min(POSTPONE_MS_MAX, POSTPONE_MS * 2 ** Math.min(times, 10))
+
 export function nextOf({ task, outcome }: Verdict, { again }: AuditOptions, nowMs: number): Next {
   switch (outcome) {
     case 'agreed':
@@ -34,9 +44,11 @@ export function nextOf({ task, outcome }: Verdict, { again }: AuditOptions, nowM
     case 'unsure':
       return { task: { ...task, dueMs: task.ackedMs + LOKI_FLUSHED_MS }, confirmed: false }
     case 'postponed': {
-      const waitMs = Math.min(POSTPONE_MS_MAX, POSTPONE_MS * 2 ** Math.min(task.postponed, 10))
-      return { task: { ...task, postponed: task.postponed + 1, dueMs: nowMs + waitMs }, confirmed: false }
+      const dueMs = nowMs + waitMs(task.postponed)
+      return { task: { ...task, postponed: task.postponed + 1, dueMs }, confirmed: false }
     }
+    case 'handed':
+      return { task: unclaimed(task, nowMs), confirmed: false }
   }
 }
 

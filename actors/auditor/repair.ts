@@ -13,7 +13,7 @@ import { noAnswer } from './exchange.js'
 import { type BackendReader, spansOf } from './reader.js'
 
 export interface Repaired {
-  /** Records sent, by where they came from: `journal`, a backend's name, `archive`. */
+  /** Records sent, by where they came from: `journal`, a backend's name, `archive`, `dead_letters`. */
   readonly from: ReadonlyMap<string, number>
   /** Refused by the backend, now in the dead letters. */
   readonly buried: number
@@ -33,6 +33,8 @@ export interface RepairOptions {
   /** The frame as the journal has it. */
   encoded(task: AuditTask): Promise<Uint8Array | undefined>
   letters(backend: string): DeadLetters
+  /** Its records among the dead letters, of whatever backend. */
+  buried(task: AuditTask): AsyncIterable<RebuildRecord>
   readonly nodeId: string
   readonly clock: Clock
   random(): number
@@ -134,6 +136,12 @@ export function createRepair(options: RepairOptions): Repair {
     return [...found.values()]
   }
 
+  async function dead(task: AuditTask, wanted: ReadonlySet<number>): Promise<RebuildRecord[]> {
+    const found = new Map<number, RebuildRecord>()
+    for await (const record of options.buried(task)) if (wanted.has(record.n)) found.set(record.n, record)
+    return [...found.values()]
+  }
+
   return {
     async repair(task, backend, missing) {
       const from = new Map<string, number>()
@@ -161,6 +169,8 @@ export function createRepair(options: RepairOptions): Repair {
         )
       }
       if (left.size > 0) await take('archive', await archived(task, left))
+      // What another backend could never take lies only there.
+      if (left.size > 0) await take('dead_letters', await dead(task, left))
       return { from, buried, lost: [...left] }
     },
     async close() {

@@ -24,6 +24,13 @@ export interface AuditHold {
   queued(message: MessageOf<'audit_queued'>): void
   audited(seqs: readonly number[]): void
   wanted(message: MessageOf<'frame_wanted'>): void
+  /**
+   * Hands these to the auditor although a backend lacks them. True once all are durable in its queue; false when that takes too long: it has
+   * no room, or is not there.
+   */
+  handOver(from: number, to: number): Promise<boolean>
+  /** The journal is about to stop: nobody waits for the auditor any more. */
+  ending(): void
   /** Below this all may be deleted, given what the writers have passed. Lets the oldest segment go when held bytes are over the bound. */
   passed(writersPassed: number): number
   /** Segments were deleted. */
@@ -48,6 +55,8 @@ const FRAMES_PER_MESSAGE = 512
 const STEPS_MAX = 20_000
 /** Figures of frames kept in memory; others are read back from disk. */
 const INFOS_MAX = 8192
+/** An auditor that takes frames at all has them on disk in milliseconds. */
+const HAND_OVER_MS = 2000
 /** More ranges are not saved: the frames behind them are handed out again after a crash. */
 const RANGES_MAX = 1000
 
@@ -65,6 +74,10 @@ export function createAuditHold(options: AuditHoldOptions): AuditHold {
   let offering: Promise<void> | undefined
   let reading: Promise<void> = Promise.resolve()
   let closed = false
+  /** Frames below are handed out whatever the backends have. */
+  let earlyBelow = 0
+  let ending = false
+  let lookAgain: (() => void) | undefined
   const cancel = context.clock.every(OFFER_EVERY_MS, () => void offer())
 
   function confirm(from: number, to: number): void {
@@ -80,7 +93,7 @@ export function createAuditHold(options: AuditHoldOptions): AuditHold {
     const tail = wal.tailSeq()
     let seq = handled.nextMissing(wal.oldestSeq())
     for (let steps = 0; seq < tail && seqs.length < most && steps < STEPS_MAX; steps++) {
-      if (done.every((set) => set.has(seq))) seqs.push(seq)
+      if (seq < earlyBelow || done.every((set) => set.has(seq))) seqs.push(seq)
       seq = handled.nextMissing(seq + 1)
     }
     return seqs
@@ -137,8 +150,30 @@ export function createAuditHold(options: AuditHoldOptions): AuditHold {
     await offering
   }
 
+  async function handOver(from: number, to: number): Promise<boolean> {
+    earlyBelow = Math.max(earlyBelow, to)
+    let late = false
+    const stopWaiting = context.clock.after(HAND_OVER_MS, () => {
+      late = true
+      lookAgain?.()
+    })
+    while (queued.missing(from, to) > 0 && !late && !ending) {
+      const change = new Promise<void>((resolve) => (lookAgain = resolve))
+      void offer()
+      await change
+    }
+    stopWaiting()
+    lookAgain = undefined
+    return queued.missing(from, to) === 0
+  }
+
   return {
     confirmed,
+    handOver,
+    ending() {
+      ending = true
+      lookAgain?.()
+    },
     queuedRanges: () => queued.ranges().slice(0, RANGES_MAX),
     committed(seq, header) {
       if (header.count === 0) return confirm(seq, seq + 1)
@@ -155,10 +190,12 @@ export function createAuditHold(options: AuditHoldOptions): AuditHold {
       for (const seq of seqs) queued.add(seq)
       room = newRoom
       options.touch()
+      lookAgain?.()
     },
     audited(seqs) {
       for (const seq of seqs) if (seq < wal.tailSeq()) confirm(seq, seq + 1)
       options.touch()
+      lookAgain?.()
     },
     wanted({ seq, replyTo }) {
       const gone = seq < wal.oldestSeq() || seq >= wal.tailSeq()

@@ -1,4 +1,5 @@
 // What the journal says of itself: its status each second and at once when it stops or goes on, its gauges, its log lines.
+import type { JournalOptions } from '../../protocol/config/node.js'
 import type { ActorContext } from '../../runtime/actor.js'
 import type { CorruptPlace, WalObserver } from '../../runtime/wal/observer.js'
 import type { Wal } from '../../runtime/wal/wal.js'
@@ -21,6 +22,7 @@ export interface Report {
 
 export interface ReportOptions {
   readonly bytesMax: number
+  readonly atBound: JournalOptions['at_bound']
   /** The disk refuses (true) or takes bytes again (false). */
   trouble(on: boolean): void
 }
@@ -60,7 +62,9 @@ export function createReport(context: ActorContext, options: ReportOptions): Rep
     if (fault !== undefined) return fault
     if (!isBlocked || wal === undefined) return undefined
     const bound = `journal: journal.bytes_max reached (${wal.bytes()} of ${options.bytesMax} bytes; ${lags()})`
-    return `${bound}; sources wait until a backend catches up; or raise journal.bytes_max, or set journal.at_bound: drop_oldest`
+    return options.atBound === 'release'
+      ? `${bound}; sources wait: only what another backend has, and the audit has in its queue, may leave before all have it; or raise journal.bytes_max`
+      : `${bound}; sources wait until a backend catches up; or raise journal.bytes_max, or set journal.at_bound: release or drop_oldest`
   }
 
   function tell(): void {
@@ -71,6 +75,8 @@ export function createReport(context: ActorContext, options: ReportOptions): Rep
       tailSeq: wal.tailSeq(),
     }
     metrics.set('journal_bytes', wal.bytes())
+    metrics.set('journal_bytes_max', options.bytesMax)
+    metrics.set('journal_blocked', isBlocked ? 1 : 0)
     metrics.set('journal_segments', wal.segments())
     for (const [backend, feed] of feeds) {
       const frames = feed.lagFrames()
@@ -132,6 +138,12 @@ export function createReport(context: ActorContext, options: ReportOptions): Rep
       cancel = clock.every(STATUS_EVERY_MS, tell)
     },
     givenUp(backend, why, frames, records) {
+      if (why === 'disk_bound' && options.atBound === 'release') {
+        metrics.add('journal_released_records_total', records ?? 0, { backend })
+        const what = 'journal: frames left at journal.bytes_max; the audit copies them from another backend'
+        if (mayLog(`released ${backend}`)) log.warn({ backend, frames, records }, what)
+        return
+      }
       if (records !== undefined) metrics.add('journal_dropped_records_total', records, { backend })
       log.error(
         { backend, reason: why, frames, records: records ?? 'unknown' },

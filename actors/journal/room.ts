@@ -5,9 +5,13 @@ import type { Feed } from './feed.js'
 
 export interface RoomOptions {
   readonly wal: Wal
-  readonly atBound: 'block' | 'drop_oldest'
+  readonly atBound: 'block' | 'release' | 'drop_oldest'
   readonly feeds: ReadonlyMap<string, Feed>
   readonly done: ReadonlyMap<string, SeqSet>
+  /** Backends whose records can be copied back later, from any other that has them. */
+  readonly mendable: ReadonlySet<string>
+  /** Resolves with true once the audit has all frames of [from, to) durably in its queue; false: it can not take them now. */
+  handOver(from: number, to: number): Promise<boolean>
   givenUp(backend: string, frames: number, records: number): void
   /** Segments were deleted, whoever still wanted them. */
   trimmed(): void
@@ -30,6 +34,16 @@ async function dropOldest(options: RoomOptions): Promise<void> {
   options.trimmed()
 }
 
+/** Whatever a backend lacks of these, another has. */
+function isCovered({ done, mendable }: RoomOptions, from: number, to: number): boolean {
+  const cursors = [...done]
+  for (let seq = from; seq < to; seq++) {
+    const lacking = cursors.filter(([, set]) => !set.has(seq))
+    if (lacking.length === cursors.length || lacking.some(([backend]) => !mendable.has(backend))) return false
+  }
+  return true
+}
+
 /**
  * Called when the next frame does not fit. True: look again, or append even so. False: it has to wait for a backend. A node of which
  * nothing stored is needed any more never waits: the growing segment is closed, and deleted once the next has begun.
@@ -50,6 +64,10 @@ export async function makeRoom(options: RoomOptions): Promise<boolean> {
   if (wal.oldestClosed() === undefined) {
     wal.seal()
     return true
+  }
+  if (options.atBound === 'release') {
+    const [from, to] = wal.oldestClosed() ?? [0, 0]
+    if (!isCovered(options, from, to) || !(await options.handOver(from, to))) return false
   }
   await dropOldest(options)
   return wal.bytes() < before

@@ -2,6 +2,7 @@
 import type { LoggedEvent } from '../../actors/auditor/audit-log.js'
 import { table, whole } from '../text-table.js'
 import type { AuditRunResult, FrameResult } from './run.js'
+import { type SharedState, sharedText } from './shared.js'
 
 const NUMBERS_SHOWN = 10
 /** The last column is text. */
@@ -70,15 +71,19 @@ export interface AuditStatus {
   readonly postponed: number
   readonly deadLetters: Readonly<Record<string, { readonly letters: number; readonly bytes: number }>>
   readonly events: readonly LoggedEvent[]
+  /** With NATS. */
+  readonly shared?: SharedState
 }
 
-export function statusText({ enabled, waiting, due, postponed, deadLetters, events }: AuditStatus): string {
+export function statusText(status: AuditStatus): string {
+  const { enabled, waiting, due, postponed, deadLetters, events, shared } = status
   const checked = events.flatMap((event) => (event.event === 'checked' ? [event] : []))
   const frames = checked.reduce((sum, event) => sum + event.frames, 0)
   const records = checked.reduce((sum, event) => sum + event.records, 0)
   const found = events.filter(({ event }) => event !== 'checked')
   return [
     `audit ${enabled ? 'on' : 'off'}: ${whole(waiting.first)} frames wait for their check, ${whole(waiting.again)} for their second, ${whole(due)} due, ${whole(postponed)} postponed`,
+    ...(shared === undefined ? [] : [sharedText(shared)]),
     `checked ${whole(frames)} frames with ${whole(records)} records since ${events[0]?.time ?? 'never'}`,
     ...Object.entries(deadLetters).map(
       ([name, { letters, bytes }]) => `dead letters of ${name}: ${whole(letters)} in ${whole(bytes)} bytes`,

@@ -23,6 +23,9 @@ export const audit = z
       .max(100)
       .default(2)
       .describe('Bound of the queries of this node to each backend'),
+    lease: duration('2m', { min: '5s', max: '1h' }).describe(
+      'With NATS: a task that a node took and says nothing of for so long goes to another',
+    ),
     compare: z
       .number()
       .int()

@@ -27,10 +27,10 @@ export const journal = z
     ),
     bytes_max: size('10GiB', { min: '256KiB' }).describe('Bound of the journal on disk'),
     at_bound: z
-      .enum(['block', 'drop_oldest'])
+      .enum(['block', 'release', 'drop_oldest'])
       .default('block')
       .describe(
-        'At the bound: block = sources wait on disk; drop_oldest = the oldest segment goes, counted per backend',
+        'At the bound: block = sources wait on disk; release = the oldest segment goes once another backend has it and the audit will copy it from there; drop_oldest = it goes, counted per backend',
       ),
     commit_wait: duration('2ms', { max: '1s' }).describe('How long a group commit gathers frames'),
     fsync: z.boolean().default(true).describe('fdatasync before a frame counts as committed'),

@@ -24,6 +24,7 @@ export function crossCheck(config: Config): Finding[] {
     ...Object.entries(config.backends).flatMap(([name, backend]) => retryBounds(name, backend.retry)),
     ...listenTwice(config),
     ...journalBounds(config),
+    ...releaseNeeds(config),
     ...natsSignIn(config.nats),
     ...placement(config),
     ...samplingFindings(config.sampling),
@@ -173,6 +174,20 @@ function natsSignIn(nats: Config['nats']): Finding[] {
   if (nats.retry.initial > nats.retry.max)
     found.push(at('retry', 'initial is longer than max; make it shorter'))
   return found
+}
+
+/** What leaves the journal early has to be copied by somebody, from somewhere. */
+function releaseNeeds({ journal, audit, backends }: Config): Finding[] {
+  if (journal.at_bound !== 'release') return []
+  const finding = (problem: string): Finding[] => [
+    { path: ['journal', 'at_bound'], message: `journal.at_bound: release ${problem}, or choose block` },
+  ]
+  if (!audit.enabled || !audit.repair)
+    return finding(
+      'needs the audit, which copies what left from another backend; set audit.enabled and audit.repair',
+    )
+  if (Object.keys(backends).length < 2) return finding('needs a second backend to copy from; add one')
+  return []
 }
 
 function journalBounds({ journal }: Config): Finding[] {

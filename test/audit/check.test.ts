@@ -213,3 +213,20 @@ test('old records that Loki cannot show before a flush are waited for, not sent 
     'in the stream for late entries',
   )
 })
+
+test('what one backend could never take is copied to the other from the dead letters', async (t) => {
+  const scene = await auditScene(t)
+  const frame = frameOf(1)
+  const task = await scene.store(frame, 'es')
+  await scene.remove([`${frame.id}-3`])
+  const letters = createDeadLetters({ folder: join(scene.dataDir, 'dlq', 'es') })
+  const letter = { backend: 'es', reason: 'mapping', time: new Date().toISOString(), tries: 1 }
+  await letters.put([{ ...letter, frame: frame.id, n: 3, record: frame.lines[3] ?? '' }])
+  await letters.close()
+  scene.forget(frame)
+  assert.deepEqual(outcomes(await scene.engine.check([task])), ['repaired'])
+  assert.equal(scene.metrics.get('audit_repaired_total{loki,es}'), 19)
+  assert.equal(scene.metrics.get('audit_repaired_total{loki,dead_letters}'), 1)
+  assert.equal(scene.loki.count(), 20)
+  assert.deepEqual(outcomes(await scene.engine.check([task])), ['agreed'])
+})

@@ -81,6 +81,17 @@ test('credentials that are doubled or halved are refused', () => {
   assert.match(first(configText({ backend: 'type: loki, url: "http://u:p@x"' })), /url: holds credentials/)
 })
 
+test('frames that may leave the journal early need somebody who copies them, and a backend to copy from', () => {
+  const extra = 'journal: { at_bound: release }\n'
+  assert.match(first(configText({ extra })), /at_bound: release needs a second backend/)
+  const vault = '  vault: { type: archive, path: ./a }\n'
+  assert.match(
+    first(configText({ extra: `${vault}${extra}audit: { repair: false }\n` })),
+    /at_bound: release needs the audit/,
+  )
+  assert.ok(parsed(configText({ extra: `${vault}${extra}` })))
+})
+
 test('a journal that could not hold two segments is refused', () => {
   assert.match(
     first(configText({ extra: 'journal: { bytes_max: 100MiB }\n' })),

@@ -39,7 +39,7 @@ test('wrong values name the value, what was expected and the way out', () => {
     ],
     ['journal: { segment_bytes: 1KiB }', /got "1KiB", expected at least 64KiB/],
     ['journal: { fsync: "yes" }', /got "yes", expected true or false/],
-    ['journal: { at_bound: blok }', /expected one of block, drop_oldest; did you mean block\?/],
+    ['journal: { at_bound: blok }', /expected one of block, release, drop_oldest; did you mean block\?/],
     ['records: { batch_age_max: 6m }', /expected at most 5m/],
     ['sampling: { tiers: { warn: 2 } }', /got 2, expected a rate from 0 to 1/],
     ['node: { id: 12 }', /got 12, expected a text; put it in quotes/],

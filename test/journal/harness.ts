@@ -89,7 +89,10 @@ export async function run(test: TestContext, dataDir: string, options: RunOption
   const settings = { ...journalSchema.parse({ commit_wait: 0 }), ...options.settings }
   const writers = options.writers ?? ['es']
   const { holdBytesMax } = options
-  const audit = holdBytesMax === undefined ? {} : { audit: { backends: writers, holdBytesMax } }
+  const audit =
+    holdBytesMax === undefined
+      ? {}
+      : { audit: { backends: writers.filter((name) => name !== 'vault'), holdBytesMax, mends: true } }
   const actor = journal(context, { journal: settings, writers, ...audit })
   const starting = actor.start?.()
   options.early?.(actor)

@@ -37,7 +37,9 @@ async function cluster(t: TestContext) {
         consumers: 'audit',
         clock: systemClock,
         pollMs: 1000,
-        givenUp: () => undefined,
+        ackWaitMs: 120_000,
+        givenUp: async () => undefined,
+        foreign: () => undefined,
       })
       t.after(() => queue.close())
       return { queue, connection }

@@ -1,0 +1,106 @@
+// The audit over NATS: the queue that nodes with the same backends share, and their word to each other, while there is a connection.
+import { createHash } from 'node:crypto'
+import type { NatsConnection } from 'nats'
+import type { AuditTask } from '../../protocol/audit.js'
+import type { AuditOptions } from '../../protocol/config/audit.js'
+import type { BackendOptions } from '../../protocol/config/backends.js'
+import type { NatsOptions } from '../../protocol/config/nats.js'
+import { AUDIT_STREAM, auditSubjects } from '../../protocol/subjects.js'
+import type { ActorContext } from '../../runtime/actor.js'
+import { declareStreams } from '../../runtime/nats/declarations.js'
+import { ensureStream, openStreams } from '../../runtime/nats/streams.js'
+import { natsLine } from '../nats-line.js'
+import { openJetStreamQueue } from './jetstream-queue.js'
+import { openPeers, type Peers, type Told } from './peers.js'
+import type { AuditQueue } from './queue.js'
+
+export interface SharedOptions {
+  readonly nats: NatsOptions
+  readonly audit: AuditOptions
+  readonly backends: Readonly<Record<string, BackendOptions>>
+  /** The shared queue is there, or gone. */
+  share(queue: AuditQueue | undefined): void
+  heard(told: Told): Promise<void>
+  givenUp(task: AuditTask): Promise<void>
+  trouble(reason: string | undefined): void
+}
+
+export interface Shared {
+  /** True once the node has it; false when it does not answer, or there is no connection. */
+  tell(node: string, told: Told): Promise<boolean>
+  leave(): Promise<void>
+}
+
+const POLL_MS_MIN = 250
+
+/** What makes two nodes ask the same backends in the same way: they can check each other's frames. */
+export function backendsToken(backends: Readonly<Record<string, BackendOptions>>): string {
+  const asked = Object.entries(backends).flatMap(([name, backend]): unknown[] => {
+    switch (backend.type) {
+      case 'archive':
+        return []
+      case 'elasticsearch':
+        return [[name, backend.url, backend.index, backend.data_stream]]
+      case 'loki':
+        return [[name, backend.url, backend.tenant ?? '', backend.labels]]
+    }
+  })
+  const text = JSON.stringify(asked.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)))
+  return createHash('sha256').update(text).digest('hex').slice(0, 12)
+}
+
+export function joinShared(context: ActorContext, options: SharedOptions): Shared {
+  const { clock, log, metrics, node } = context
+  const { nats, audit } = options
+  const token = backendsToken(options.backends)
+  let queue: AuditQueue | undefined
+  let peers: Peers | undefined
+
+  const foreign = (subject: string) => (): void => {
+    metrics.add('nats_refused_total', 1, { subject, reason: 'malformed' })
+  }
+
+  async function up(connection: NatsConnection): Promise<void> {
+    const manager = await openStreams(connection)
+    const done = (what: string) => log.info({ event: 'nats' }, what)
+    const { replicas } = nats.streams
+    for (const stream of declareStreams(nats).filter(({ purpose }) => purpose === 'audit'))
+      await ensureStream(manager, stream, { replicas, done })
+    queue = await openJetStreamQueue({
+      connection,
+      stream: AUDIT_STREAM,
+      subjects: auditSubjects(node.clusterId, token),
+      consumers: `audit-${subjectSafe(node.clusterId)}-${token}`,
+      clock,
+      pollMs: Math.max(POLL_MS_MIN, audit.gather),
+      ackWaitMs: audit.lease,
+      givenUp: (task) => options.givenUp(task),
+      foreign: foreign('audit'),
+    })
+    const { clusterId, id } = node
+    const heard = (told: Told) => options.heard(told)
+    peers = openPeers({ connection, clusterId, node: id, heard, foreign: foreign('auditor') })
+    options.share(queue)
+  }
+
+  function down(): void {
+    options.share(undefined)
+    peers?.close()
+    const last = queue
+    queue = undefined
+    peers = undefined
+    last?.close().catch((error: unknown) => log.warn({ err: error }, 'audit: the shared queue ended'))
+  }
+
+  const leave = natsLine(context, nats).join({ up, down, trouble: (reason) => options.trouble(reason) })
+  return {
+    tell: async (to, told) => (await peers?.tell(to, told)) ?? false,
+    async leave() {
+      peers?.close()
+      await leave()
+    },
+  }
+}
+
+/** Consumers' names have no dots, spaces or wildcards; clusters whose names differ in those alone share no subject all the same. */
+const subjectSafe = (name: string): string => createHash('sha256').update(name).digest('hex').slice(0, 8)
