@@ -11,12 +11,6 @@ const range = (from: number, to: number) => Array.from({ length: to - from }, (_
 const numbered = (n: number, pad = 0) =>
   frame(`f${n}`, [`{"n":${n},"pad":"${'x'.repeat(pad)}"}`], [position('a', n + 1)])
 
-async function once<T>(take: () => T[]): Promise<T[]> {
-  let taken: T[] = []
-  await until(() => (taken = take()).length > 0)
-  return taken
-}
-
 async function commit(journal: JournalRun, from: number, to: number, pad = 0): Promise<void> {
   for (let n = from; n < to; n++) {
     await until(() => journal.append(numbered(n, pad)))
@@ -107,26 +101,6 @@ test('a writer that restarts gets its undone frames as a gap, and the slots it w
   await until(() => (got.push(...seqs(es.frames())), got.length === 4))
   assert.deepEqual(got, [0, 1, 2, 3])
   assert.equal(journal.slots.free(), 8)
-})
-
-test('a frame sent to a writer before it subscribed anew is not of its session, and `taken` for it frees nothing', async (t) => {
-  const journal = await run(t, await tempFolder(t), { writers: ['es', 'loki'] })
-  const [es, loki] = [writer(journal, 'es'), writer(journal, 'loki')]
-  es.subscribe()
-  loki.subscribe()
-  await commit(journal, 0, 1)
-  const [early] = journal.take('frame', 'writer.es')
-  // The slot is kept for loki, so that it can be lent to es again.
-  es.subscribe()
-  const [again] = await once(() => journal.take('frame', 'writer.es'))
-  assert.ok(early !== undefined && again !== undefined && again.session !== early.session)
-  assert.equal(again.slot, early.slot)
-  loki.frames()
-  journal.tell({ type: 'taken', writer: 'es', session: early.session, seq: 0 }, 'writer.es')
-  await journal.quiet()
-  assert.equal(journal.slots.free(), 7)
-  journal.tell({ type: 'taken', writer: 'es', session: again.session, seq: 0 }, 'writer.es')
-  await until(() => journal.slots.free() === 8)
 })
 
 test('after an outage live frames go on at the tail and the gap follows behind', async (t) => {
