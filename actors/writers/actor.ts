@@ -22,6 +22,8 @@ export interface WriterPlan {
   readonly options: BackendOptions
   /** Options of all writers of its thread: they share memory. Default: it is alone. */
   readonly beside?: readonly BackendOptions[]
+  /** The actor that feeds it. Default: the journal. */
+  readonly from?: string
   /** How long `stop` waits for what is in flight. */
   readonly stopWaitMs?: number
 }
@@ -34,10 +36,10 @@ const HELD: Fault = {
   reason: 'held open by an operator; let it go with millrace ctl breaker NAME reset',
 }
 
-/** Writes to `journal`: subscribe, taken, done, outage, recovered; to `supervisor`: status. */
+/** Writes to `from`: subscribe, taken, done, outage, recovered; to `supervisor`: status. */
 export function writerActor(
   context: ActorContext,
-  { name, options, beside = [options], stopWaitMs = STOP_WAIT_MS }: WriterPlan,
+  { name, options, beside = [options], from = 'journal', stopWaitMs = STOP_WAIT_MS }: WriterPlan,
 ): Actor {
   const { clock, log, metrics } = context
   const { kernel, hold } = threadMemory(context, beside)
@@ -49,14 +51,14 @@ export function writerActor(
   let flushAtMs = EVERYTHING
   const timers: (() => void)[] = []
 
-  const ledger = createLedger((seqs) => context.send('journal', { type: 'done', writer: name, seqs }))
+  const ledger = createLedger((seqs) => context.send(from, { type: 'done', writer: name, seqs }))
   const settled = (parts: readonly Part[]): void => {
     for (const { seq, records } of parts) ledger.settle(seq, records)
   }
   const letters = createDeadLetters({ folder: path.join(context.node.dataDir, 'dlq', name) })
   const shared = { backend: name, clock, log, metrics, random: () => context.random(), settled }
   const burial = createBurial({ ...shared, letters })
-  const health = createHealth(context, name)
+  const health = createHealth(context, name, from)
   const delivery = createDelivery<Batch>({
     ...shared,
     options,
@@ -140,7 +142,7 @@ export function writerActor(
 
   function subscribe(): void {
     const { memory_bytes: creditBytes, backfill_bytes_per_second: backfillBytesPerSecond } = options
-    context.send('journal', { type: 'subscribe', writer: name, creditBytes, backfillBytesPerSecond })
+    context.send(from, { type: 'subscribe', writer: name, creditBytes, backfillBytesPerSecond })
   }
 
   function tick(): void {
@@ -170,8 +172,7 @@ export function writerActor(
     on: {
       frame(message) {
         intake.accept(message)
-        if (message.slot !== undefined)
-          context.send('journal', { type: 'taken', writer: name, seq: message.seq })
+        if (message.slot !== undefined) context.send(from, { type: 'taken', writer: name, seq: message.seq })
         work()
       },
       breaker({ action }) {
