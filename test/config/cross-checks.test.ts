@@ -98,7 +98,7 @@ test('an option without effect in this version is said, with its place', () => {
     warnings.map((warning) =>
       /m\.yaml:(\d+:\d+): (\S+): has no effect in this version/.exec(warning)?.slice(1, 3),
     ),
-    [['7:8', 'audit']],
+    [['7:1', 'audit']],
   )
   assert.deepEqual(parse(configText({ extra: 'buffer: { mode: local }\n' })).warnings, [])
 })
