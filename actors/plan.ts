@@ -1,8 +1,10 @@
 // From a configuration to the actors of a node and the threads that they share.
 import { cpus } from 'node:os'
 import type { Config } from '../protocol/config/schema.js'
+import { bufferBackends } from '../runtime/config/buffer-checks.js'
 import type { ActorPlan } from '../runtime/group-host.js'
-import { type GroupPlan, placeActors } from '../runtime/placement.js'
+import { flowActors, type GroupPlan, placeActors } from '../runtime/placement.js'
+import { followers, planBuffer } from './buffer/plan.js'
 import { planCapture } from './capture/plan.js'
 import { CANONICAL_FIELDS_BYTES } from './parse/cut.js'
 
@@ -13,6 +15,8 @@ export interface NodePlan {
 
 /** Every thread numbers its origins in a range of its own. */
 const ORIGINS_PER_GROUP = 2 ** 26
+/** Loki's default `max_line_size`. */
+const LOKI_LINE_BYTES = 262_144
 
 /** `once`: input that ends, so there is no container to watch over. Throws `config.placement` when runtime.placement cannot be resolved. */
 export function planNode(config: Config, once: boolean, cores: number = cpus().length): NodePlan {
@@ -22,13 +26,7 @@ export function planNode(config: Config, once: boolean, cores: number = cpus().l
   const sourceActors = sources.map(([name]) => `source.${name}`)
   const captures = planCapture(config, once)
   const names = [
-    ...sourceActors,
-    'parse',
-    'enrich',
-    'sample',
-    'journal',
-    'traffic',
-    ...backends.map(([name]) => `writer.${name}`),
+    ...flowActors(config),
     ...(captures === undefined ? [] : ['capture']),
     ...(config.nats === undefined ? [] : ['control']),
   ]
@@ -76,15 +74,17 @@ export function planNode(config: Config, once: boolean, cores: number = cpus().l
         options,
         beside: backends.filter(isBeside(name)).map(([, each]) => each),
         frameAgeMs: config.records.batch_age_max,
+        ...(names.includes(`buffer.${name}`) ? { from: `buffer.${name}` } : {}),
       },
     })),
+    ...planBuffer(config),
     // After the writers: actors of a thread stop in this order, and the journal takes the writers' last acknowledgements.
     {
       name: 'journal',
       kind: 'journal',
       options: {
         journal: config.journal,
-        writers: backends.map(([name]) => name),
+        writers: followers(config),
         ...(audited.length === 0
           ? {}
           : {
@@ -114,7 +114,7 @@ export function planNode(config: Config, once: boolean, cores: number = cpus().l
     const options = { audit: config.audit, backends: config.backends, ...shared }
     actors.push({ name: 'auditor', kind: 'auditor', options })
   }
-  return { actors, groups }
+  return { actors: actors.filter(({ name }) => names.includes(name)), groups }
 }
 
 /** The longest canonical record that every backend takes. */
@@ -122,11 +122,13 @@ export function canonicalBytesMax(config: Config): number {
   const limits = Object.values(config.backends).flatMap((backend) =>
     backend.type === 'loki' ? [backend.line_bytes_max] : [],
   )
+  // An agent does not know the limit of the writers' Loki: it is taken for the usual one.
+  if (bufferBackends(config).length > Object.keys(config.backends).length) limits.push(LOKI_LINE_BYTES)
   return Math.min(config.records.line_bytes_max + CANONICAL_FIELDS_BYTES, ...limits)
 }
 
-/** The backends that can be asked what they hold. */
-export function auditedBackends(config: Pick<Config, 'audit' | 'backends'>): string[] {
-  if (!config.audit.enabled) return []
+/** The backends that can be asked what they hold, where this node's journal feeds them. */
+export function auditedBackends(config: Pick<Config, 'audit' | 'backends' | 'buffer'>): string[] {
+  if (!config.audit.enabled || config.buffer.mode === 'jetstream') return []
   return Object.entries(config.backends).flatMap(([name, { type }]) => (type === 'archive' ? [] : [name]))
 }

@@ -53,5 +53,7 @@ export const registry: Registry = {
   capture: async () => (await import('./capture/capture.js')).capture,
   control: async () => (await import('./control/control.js')).controlActor,
   auditor: async () => (await import('./auditor/actor.js')).auditor,
+  publisher: async () => (await import('./buffer/publisher.js')).publisher,
+  receiver: async () => (await import('./buffer/receiver.js')).receiver,
   writer: async () => (await import('./writers/actor.js')).writerActor,
 }

@@ -1,6 +1,7 @@
 // The verbs of a running node: what each does, the ways in (socket, and the control actor for NATS), and what outlives a thread's restart.
 import type { Logger } from 'pino'
 import type { NodePlan } from '../actors/plan.js'
+import type { ActorPlan } from '../runtime/group-host.js'
 import type { Config } from '../protocol/config/schema.js'
 import type { BreakerAction } from '../protocol/control/verbs.js'
 import { MillraceError } from '../protocol/errors.js'
@@ -60,12 +61,18 @@ export function createNodeControl(options: NodeControlOptions): NodeControl {
 
   function drain(on: boolean): unknown {
     drained = on
-    send('sample', { type: 'hold', held: on })
+    hold(plan.actors.map(({ name }) => name))
     const { journal, backends } = options.status()
     const lagFrames = Object.fromEntries(
       Object.entries(backends).map(([name, { lagFrames: lag }]) => [name, lag]),
     )
     return { drained, tailSeq: journal.tailSeq, lagFrames }
+  }
+
+  /** A node that only writes has no sources to stop: it takes no more from JetStream. */
+  function hold(actors: readonly string[]): void {
+    const sources = has('sample') ? ['sample'] : plan.actors.flatMap(receivers)
+    for (const actor of sources) if (actors.includes(actor)) send(actor, { type: 'hold', held: drained })
   }
 
   function demand(actor: string, verb: string): void {
@@ -99,6 +106,7 @@ export function createNodeControl(options: NodeControlOptions): NodeControl {
         return { backend, action }
       },
       boost({ match, forMs }) {
+        demand('traffic', 'boost')
         const untilMs = Date.now() + forMs
         options.boost(match, untilMs)
         return { match, until: new Date(untilMs).toISOString() }
@@ -176,7 +184,7 @@ export function createNodeControl(options: NodeControlOptions): NodeControl {
     },
     onUp(groups) {
       const actors = plan.groups.filter(({ group }) => groups.includes(group)).flatMap((each) => each.actors)
-      if (actors.includes('sample') && drained) send('sample', { type: 'hold', held: true })
+      if (drained) hold(actors)
       for (const [backend, action] of held)
         if (actors.includes(`writer.${backend}`)) send(`writer.${backend}`, { type: 'breaker', action })
       if (actors.includes('control')) for (const id of talks.keys()) cancel(id)
@@ -191,3 +199,5 @@ export function createNodeControl(options: NodeControlOptions): NodeControl {
     },
   }
 }
+
+const receivers = ({ name, kind }: ActorPlan): string[] => (kind === 'receiver' ? [name] : [])

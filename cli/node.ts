@@ -15,6 +15,7 @@ import { createMetrics } from '../runtime/metrics.js'
 import { createMetricsMerge } from '../runtime/metrics-merge.js'
 import { createArena } from '../runtime/slots.js'
 import { createSupervisor } from '../runtime/supervisor.js'
+import { createEmptied } from './emptied.js'
 import { type AppliedSampling, createLiveSampling, type LiveSampling } from './live-sampling.js'
 import { createNodeControl } from './node-control.js'
 import { createNodeSettings } from './node-settings.js'
@@ -72,6 +73,8 @@ export async function startNode({ config, once, log, stopAsked, reload }: NodeOp
   let journalIdle: () => void = () => undefined
   const idle = new Promise<void>((resolve) => (journalIdle = resolve))
   let giveUp: (error: Error) => void = () => undefined
+  const emptied = createEmptied(plan, (to, message) => supervisor.send(to, message))
+  let isStopping = false
   const gaveUp = new Promise<never>((_, reject) => (giveUp = reject))
   gaveUp.catch(() => undefined)
   const metrics = createMetrics()
@@ -79,10 +82,15 @@ export async function startNode({ config, once, log, stopAsked, reload }: NodeOp
     live: openLiveSettings(live),
     metrics,
     log,
-    send: (to, message) => supervisor.send(to, message),
+    send: (to, message) => (samples ? supervisor.send(to, message) : undefined),
     nowMs: systemClock.now,
   })
-  const settings = createNodeSettings(config.sampling, sampling.apply)
+  const samples = plan.actors.some(({ name }) => name === 'sample')
+  // A node that only writes has no hot path that would take them up.
+  const settings = createNodeSettings(
+    config.sampling,
+    samples ? sampling.apply : async () => ({ revision: 0, appliedMs: 0 }),
+  )
   const status = createStatus({
     config,
     plan,
@@ -117,6 +125,8 @@ export async function startNode({ config, once, log, stopAsked, reload }: NodeOp
       if (groups.includes(journalGroup))
         for (const { message } of taps.values()) supervisor.send('journal', message)
       control.onUp(groups)
+      if (groups.includes(journalGroup)) endInput()
+      emptied.restarted(groups)
     },
     onGiveUp: giveUp,
   })
@@ -125,6 +135,7 @@ export async function startNode({ config, once, log, stopAsked, reload }: NodeOp
     else if (message.type === 'sampling_status') sampling.told(message)
     else if (message.type === 'tapped') taps.get(message.id)?.onLines(message.ndjson)
     else if (message.type === 'idle' && message.actor === 'journal' && message.idle) journalIdle()
+    else if (message.type === 'idle' && message.idle) emptied.told(message.actor)
     else if (control.onMessage(from, message)) return
     else if (message.type !== 'idle') log.warn({ from, type: message.type }, 'unexpected message')
   }
@@ -132,6 +143,10 @@ export async function startNode({ config, once, log, stopAsked, reload }: NodeOp
   async function metricsText(): Promise<string> {
     merge.update('main', await metrics.snapshot())
     return merge.text()
+  }
+  /** A node without sources has no input that ends by itself. */
+  function endInput(): void {
+    if (!samples && (once || isStopping)) supervisor.send('journal', { type: 'end_of_input' })
   }
   let tapId = 0
   const tap: TapSource = (filter, limitPerSecond, onLines, signal) => {
@@ -164,7 +179,10 @@ export async function startNode({ config, once, log, stopAsked, reload }: NodeOp
     log,
   })
   try {
-    const begun = supervisor.start().then(() => control.open())
+    const begun = supervisor.start().then(() => {
+      endInput()
+      return control.open()
+    })
     await Promise.race([begun, gaveUp, ...(stopAsked === undefined ? [] : [stopAsked])])
   } catch (error) {
     await http.close()
@@ -175,13 +193,16 @@ export async function startNode({ config, once, log, stopAsked, reload }: NodeOp
     status: status.read,
     metrics: metricsText,
     httpAddress: http.address,
-    finished: Promise.race([idle, gaveUp]),
+    // What this node has published and writes itself is in the backends, not only in JetStream.
+    finished: Promise.race([once ? idle.then(() => emptied.ask()) : idle, gaveUp]),
     sampling,
     reloadFile: settings.fromFile,
     settingsOrigin: settings.origin,
     kill: supervisor.kill,
     async stop() {
       status.stopping()
+      isStopping = true
+      endInput()
       await control.close()
       const deadline = performance.now() + config.runtime.shutdown
       const left = () => Math.max(100, deadline - performance.now())

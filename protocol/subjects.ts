@@ -4,6 +4,7 @@
 export const CONFIG_BUCKET = 'millrace-config'
 export const CAPTURES_BUCKET = 'millrace-captures'
 export const LOGS_STREAM = 'MILLRACE_LOGS'
+export const PARTS_STREAM = 'MILLRACE_PARTS'
 export const AUDIT_STREAM = 'MILLRACE_AUDIT'
 export const DEAD_LETTERS_STREAM = 'MILLRACE_DLQ'
 /** The micro service, as `nats micro ls` shows it. */
@@ -55,6 +56,16 @@ export const controlSubject = (node: string, verb: string) => `millrace.ctl.${su
 export const logsSubject = (cluster: string, node: string) =>
   `millrace.logs.${subjectToken(cluster)}.${subjectToken(node)}`
 export const LOGS_OF_ALL = 'millrace.logs.>'
+const LOGS_PREFIX = 'millrace.logs.'
+/** Pieces of a frame that is larger than a message may be: a copy for each backend, which its writer removes when it has them. */
+export const PARTS_OF_ALL = 'millrace.parts.>'
+export const partsOfBackend = (backend: string) => `millrace.parts.${backend}.>`
+/** `logs` is the subject on which the frame itself is told. */
+export const partsOfFrame = (backend: string, logs: string, frame: string) =>
+  `millrace.parts.${backend}.${logs.slice(LOGS_PREFIX.length)}.${frame}.>`
+/** `partBytes` is part of it, since a frame may be published again after the server's limit has changed. */
+export const partSubject = (backend: string, logs: string, frame: string, partBytes: number, n: number) =>
+  `millrace.parts.${backend}.${logs.slice(LOGS_PREFIX.length)}.${frame}.${partBytes}.${n}`
 export const AUDIT_OF_ALL = 'millrace.audit.>'
 /** Tasks of the nodes that write to the same backends; `.first` and `.again` follow, by the stage. `backends`: a token that stands for those. */
 export const auditSubjects = (cluster: string, backends: string) =>

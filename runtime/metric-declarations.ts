@@ -1,4 +1,5 @@
 // Every metric of the product, each declared once: the names that users alert on.
+import { BUFFER_METRICS } from './metric-declarations-buffer.js'
 import { AUDIT_METRICS } from './metric-declarations-audit.js'
 
 /** Every metric of the product: type, help, labels. All names start with `log_pipeline_`. */
@@ -212,6 +213,7 @@ export const METRICS = {
     buckets: [0.5, 1, 1.5, 2, 5, 30, 300],
   },
   ...AUDIT_METRICS,
+  ...BUFFER_METRICS,
   actor_restarts_total: { type: 'counter', help: 'Restarts of a thread group', labels: ['group'] },
   control_requests_total: {
     type: 'counter',

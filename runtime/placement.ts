@@ -1,4 +1,5 @@
 // Which actors share a thread: the default by number of cores, or the configured groups with their patterns resolved.
+import type { Config } from '../protocol/config/schema.js'
 import { MillraceError } from '../protocol/errors.js'
 
 export interface GroupPlan {
@@ -8,12 +9,40 @@ export interface GroupPlan {
 
 /** The actors that share the scanner's memory and therefore a thread. */
 const SCANNER_ACTORS = ['parse', 'enrich', 'sample']
-/** Small actors that a placement need not name: they join the group of another. */
-const JOINS: Readonly<Record<string, string>> = { traffic: 'journal' }
+/** Actors that a placement need not name: they join the group of another. */
+function joins(actor: string): string | undefined {
+  if (actor === 'traffic' || actor === 'publisher') return 'journal'
+  // It hands frames to its writer: between threads each would be copied once more.
+  return actor.startsWith('buffer.') ? `writer.${actor.slice('buffer.'.length)}` : undefined
+}
 
 /** Actors beside the flow of records: unless they are placed otherwise, they share a thread of their own. */
 export const CONTROL_ACTORS: readonly string[] = ['auditor', 'control', 'capture']
 const CONTROL_GROUP = 'control'
+/** Not every configuration has these, nor every way of running. */
+const OPTIONAL = new Set([...CONTROL_ACTORS, ...SCANNER_ACTORS, 'traffic', 'publisher'])
+
+/** The actors on the way of the records, by what the node is. */
+export function flowActors({
+  node,
+  buffer,
+  sources,
+  backends,
+}: Pick<Config, 'node' | 'buffer' | 'sources' | 'backends'>): string[] {
+  const isBuffered = buffer.mode === 'jetstream'
+  const reads = !isBuffered || node.role !== 'writer'
+  const writers = isBuffered && node.role === 'agent' ? [] : Object.keys(backends)
+  return [
+    ...(reads ? Object.keys(sources).map((name) => `source.${name}`) : []),
+    ...(reads ? SCANNER_ACTORS : []),
+    'journal',
+    ...(reads ? ['traffic'] : []),
+    // On a writer too: what its journal holds from a time when it had another role goes out.
+    ...(isBuffered ? ['publisher'] : []),
+    ...writers.map((name) => `writer.${name}`),
+    ...(isBuffered ? writers.map((name) => `buffer.${name}`) : []),
+  ]
+}
 
 /** Resolves `placement` (or the default for `cores`) over the actors' names. Throws `config.placement`. */
 export function placeActors(
@@ -32,9 +61,9 @@ export function placeActors(
     }
     return { group, actors: members }
   })
-  for (const [actor, other] of Object.entries(JOINS)) {
-    const group = placed.get(other)
-    if (group === undefined || !actors.includes(actor) || placed.has(actor)) continue
+  for (const actor of actors) {
+    const group = placed.get(joins(actor) ?? '')
+    if (group === undefined || placed.has(actor)) continue
     placed.set(actor, group)
     plans.find((plan) => plan.group === group)?.actors.push(actor)
   }
@@ -44,7 +73,7 @@ export function placeActors(
   if (new Set(SCANNER_ACTORS.map((actor) => placed.get(actor))).size > 1) {
     fail("parse, enrich and sample share the scanner's memory; put them into one group")
   }
-  if (placed.get('journal') === placed.get('sample')) {
+  if (placed.has('sample') && placed.get('journal') === placed.get('sample')) {
     fail(
       'the journal needs a thread of its own beside sample, which may wait for it; put it into another group',
     )
@@ -53,7 +82,7 @@ export function placeActors(
 }
 
 function defaultPlacement(actors: readonly string[], cores: number): Record<string, string[]> {
-  const ingest = { ingest: ['source.*', ...SCANNER_ACTORS] }
+  const ingest = actors.includes('sample') ? { ingest: ['source.*', ...SCANNER_ACTORS] } : {}
   // Every hand-over between threads wakes one up: with few cores that costs more than it spreads.
   if (cores < 4) return { ...ingest, delivery: ['writer.*', 'journal'] }
   const writers = actors.filter((actor) => actor.startsWith('writer.'))
@@ -77,8 +106,7 @@ function withControl(
 function matching(actors: readonly string[], pattern: string, group: string): string[] {
   if (pattern.endsWith('.*')) return actors.filter((actor) => actor.startsWith(pattern.slice(0, -1)))
   if (!actors.includes(pattern)) {
-    // Not every configuration has it, nor every way of running.
-    if (CONTROL_ACTORS.includes(pattern)) return []
+    if (OPTIONAL.has(pattern)) return []
     fail(
       `group ${group} names ${pattern}, which is no actor of this configuration; known are ${actors.join(', ')}`,
     )

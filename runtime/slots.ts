@@ -1,4 +1,5 @@
 // Frame slots: a fixed arena of shared memory in which sealed frames are handed from the ingest thread to the journal and the writers.
+import { MillraceError } from '../protocol/errors.js'
 
 export interface SlotsOptions {
   readonly count: number
@@ -84,6 +85,22 @@ export function openSlots(arena: SlotsArena): Slots {
     raw: (slot) => raws[slot] as Uint8Array,
     encoded: (slot) => encodeds[slot] as Uint8Array,
   }
+}
+
+/**
+ * To be asked after a copy out of a slot: else what was copied is no frame, or another one. It must neither be sent under this frame's ids
+ * nor be called corrupt. Throws `writer.slot`.
+ */
+export function demandUnchanged(slots: Slots, { seq, slot, generation }: LentFrame): void {
+  if (slot === undefined || slots.generation(slot) === generation) return
+  const text = `frame ${seq}: its slot ${slot} was filled again before it was copied; the writer starts anew and gets it again`
+  throw new MillraceError('writer.slot', text)
+}
+
+interface LentFrame {
+  readonly seq: number
+  readonly slot?: number | undefined
+  readonly generation?: number | undefined
 }
 
 /** Gives every slot back, whoever held it. Only while no thread runs. */

@@ -24,6 +24,8 @@ export interface WriterPlan {
   readonly beside?: readonly BackendOptions[]
   /** How long a record may have waited in its frame, ms: batch_age_max counts from then on where nothing else is on its way. Default 0. */
   readonly frameAgeMs?: number
+  /** The actor that feeds it. Default: the journal. */
+  readonly from?: string
   /** How long `stop` waits for what is in flight. */
   readonly stopWaitMs?: number
 }
@@ -36,10 +38,17 @@ const HELD: Fault = {
   reason: 'held open by an operator; let it go with millrace ctl breaker NAME reset',
 }
 
-/** Writes to `journal`: subscribe, taken, done, outage, recovered; to `supervisor`: status. */
+/** Writes to `from`: subscribe, taken, done, outage, recovered; to `supervisor`: status. */
 export function writerActor(
   context: ActorContext,
-  { name, options, beside = [options], frameAgeMs = 0, stopWaitMs = STOP_WAIT_MS }: WriterPlan,
+  {
+    name,
+    options,
+    beside = [options],
+    frameAgeMs = 0,
+    from = 'journal',
+    stopWaitMs = STOP_WAIT_MS,
+  }: WriterPlan,
 ): Actor {
   const { clock, log, metrics } = context
   const { kernel, hold } = threadMemory(context, beside)
@@ -52,14 +61,14 @@ export function writerActor(
   let flushAtMs = EVERYTHING
   const timers: (() => void)[] = []
 
-  const ledger = createLedger((seqs) => context.send('journal', { type: 'done', writer: name, seqs }))
+  const ledger = createLedger((seqs) => context.send(from, { type: 'done', writer: name, seqs }))
   const settled = (parts: readonly Part[]): void => {
     for (const { seq, records } of parts) ledger.settle(seq, records)
   }
   const letters = createDeadLetters({ folder: path.join(context.node.dataDir, 'dlq', name) })
   const shared = { backend: name, clock, log, metrics, random: () => context.random(), settled }
   const burial = createBurial({ ...shared, letters })
-  const health = createHealth(context, name)
+  const health = createHealth(context, name, from)
   const delivery = createDelivery<Batch>({
     ...shared,
     options,
@@ -145,7 +154,7 @@ export function writerActor(
   function subscribe(): void {
     const { memory_bytes: creditBytes, backfill_bytes_per_second: backfillBytesPerSecond } = options
     const session = context.epoch
-    context.send('journal', { type: 'subscribe', writer: name, session, creditBytes, backfillBytesPerSecond })
+    context.send(from, { type: 'subscribe', writer: name, session, creditBytes, backfillBytesPerSecond })
   }
 
   function tick(): void {
@@ -178,7 +187,7 @@ export function writerActor(
         // Sent before the journal knew that the writer began anew: it is not lent to this life, and comes again.
         if (session !== context.epoch) return
         intake.accept(message)
-        if (slot !== undefined) context.send('journal', { type: 'taken', writer: name, session, seq })
+        if (slot !== undefined) context.send(from, { type: 'taken', writer: name, session, seq })
         work()
       },
       breaker({ action }) {

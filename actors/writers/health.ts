@@ -30,7 +30,8 @@ export interface Health {
 
 const GAUGE: Readonly<Record<BreakerState, number>> = { closed: 0, half_open: 0.5, open: 1 }
 
-export function createHealth(context: ActorContext, backend: string): Health {
+/** `from` is told of outages: the actor that feeds the writer. */
+export function createHealth(context: ActorContext, backend: string, from: string): Health {
   const { clock, log, metrics } = context
   let unopened: string | undefined = 'not opened yet'
   let failedToOpen = false
@@ -43,7 +44,7 @@ export function createHealth(context: ActorContext, backend: string): Health {
     if (outageMs !== undefined) return
     outageMs = clock.monotonic()
     log.error({ backend, event: 'backend_down', reason }, `backend ${backend} is down: ${reason}`)
-    context.send('journal', { type: 'outage', writer: backend })
+    context.send(from, { type: 'outage', writer: backend })
   }
 
   function recovered(ledger: Pick<Ledger, 'frames' | 'bytes'>): void {
@@ -53,7 +54,7 @@ export function createHealth(context: ActorContext, backend: string): Health {
     const held = { heldFrames: ledger.frames(), heldBytes: ledger.bytes() }
     const text = `backend ${backend} is back after ${seconds} s; the journal fills the gap behind live records`
     log.error({ backend, event: 'backend_back', seconds, ...held }, text)
-    context.send('journal', { type: 'recovered', writer: backend })
+    context.send(from, { type: 'recovered', writer: backend })
   }
 
   function reasonOf(report: HealthReport): string | undefined {

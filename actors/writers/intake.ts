@@ -1,8 +1,7 @@
 // Takes frames from the journal into the writer's own memory: straight into the encoder when it is free, else into a bounded queue.
 import type { FrameCodec } from '../../runtime/frame-codec.js'
 import { readFrameHeader } from '../../runtime/frame-codec.js'
-import type { Slots } from '../../runtime/slots.js'
-import { MillraceError } from '../../protocol/errors.js'
+import { demandUnchanged, type Slots } from '../../runtime/slots.js'
 import { type FrameHeader, indexOffset } from '../../protocol/frame.js'
 import type { FrameMessage } from '../../protocol/messages.js'
 import type { FrameHeaders } from '../frame-headers.js'
@@ -147,13 +146,6 @@ export function createIntake(options: IntakeOptions): Intake {
     return { seq, rawBytes, suspect, at: 'copied', raw: copyRaw(raw), header }
   }
 
-  /** Else what was copied is no frame, or another one: it must neither be sent under this frame's ids nor be called corrupt. */
-  function demandUnchanged({ seq, slot, generation }: FrameMessage): void {
-    if (slot === undefined || slots.generation(slot) === generation) return
-    const text = `frame ${seq}: its slot ${slot} was filled again before it was copied; the writer starts anew and gets it again`
-    throw new MillraceError('writer.slot', text)
-  }
-
   return {
     accept(message) {
       const { seq, slot, encoded, rawBytes, encodedBytes, suspect = false } = message
@@ -164,10 +156,10 @@ export function createIntake(options: IntakeOptions): Intake {
             ? { seq, rawBytes, suspect, at: 'disk', encoded: encoded ?? new Uint8Array(0) }
             : takeOut(seq, slot, rawBytes, encodedBytes, suspect)
       } catch (error) {
-        demandUnchanged(message)
+        demandUnchanged(slots, message)
         return options.corrupt(seq, error)
       }
-      demandUnchanged(message)
+      demandUnchanged(slots, message)
       if (current !== undefined || queue.length > 0) queue.push(next)
       else load(next)
     },

@@ -2,6 +2,7 @@
 import type { Bench, Measurement, Metric } from '../harness/bench.js'
 import { type FinishedRun, KEEP_ALL, measureStart, runNodeOnce } from '../harness/node.js'
 import { parseLoopCase } from '../harness/parse-loop.js'
+import { type MeasuredNats, startMeasuredNats } from '../harness/nats.js'
 import { writeCorpus } from '../harness/scratch.js'
 
 export const PIPELINE_METRICS: readonly Metric[] = [
@@ -11,6 +12,8 @@ export const PIPELINE_METRICS: readonly Metric[] = [
   { key: 'peakRssMegabytes', label: 'peak RSS', unit: 'MB', better: 'lower' },
   { key: 'keptPercent', label: 'kept', unit: '%', better: 'neither', digits: 1 },
   { key: 'sinksCpuMicros', label: "sinks' CPU a record", unit: 'µs', better: 'neither', digits: 2 },
+  { key: 'natsCpuPercent', label: 'of all CPU that of nats-server', unit: '%', better: 'neither', digits: 1 },
+  { key: 'natsCpuMicros', label: "nats-server's CPU a record", unit: 'µs', better: 'neither', digits: 2 },
 ]
 
 export const pipelineBench: Bench = {
@@ -30,18 +33,26 @@ export const pipelineBench: Bench = {
       default: '0.1',
       text: 'with --sampled: rate of INFO; live follows the traffic, and keeps all of a service it has not yet seen for some seconds',
     },
-    buffer: { value: 'local', default: 'local', text: 'where frames are kept; jetstream is not there yet' },
+    buffer: {
+      value: 'local|jetstream',
+      default: 'local',
+      text: 'where frames wait for the backends; jetstream: in a nats-server of its own, whose CPU is told apart',
+    },
   },
   async open(options, kit) {
     const { scratch } = kit
     const records = options.number('records', 1)
     const sampled = options.has('sampled')
-    if (options.text('buffer') !== 'local') throw new Error('--buffer: this version knows local only')
+    const buffer = options.text('buffer')
+    if (buffer !== 'local' && buffer !== 'jetstream')
+      throw new Error(`--buffer: got ${buffer}, expected local or jetstream`)
     const sampling = sampled ? sampledTiers(options.text('info-rate')) : KEEP_ALL
     const corpus = writeCorpus(scratch.fresh('pods'), records, { pods: options.number('pods', 1) })
     kit.say(`${records} records, ${Math.round(corpus.bytes / records)} bytes each`)
     const sinks = await kit.sinks()
-    const start = await measureStart(scratch, sinks)
+    const nats = buffer === 'jetstream' ? await startMeasuredNats(kit) : undefined
+    const more = nats === undefined ? {} : { more: throughJetStream(nats.url) }
+    const start = await measureStart(scratch, sinks, more)
     const name = sampled ? 'sampled' : 'everything kept'
     return {
       cases: [
@@ -52,11 +63,15 @@ export const pipelineBench: Bench = {
           against: 'JSON.parse loop',
           async measure() {
             const before = (await sinks.stats()).cpuUs
+            const natsBefore = nats?.usage().cpuSeconds ?? 0
             const run = await runNodeOnce(
-              { scratch, name: 'pipeline', root: corpus.root, sinks, sampling },
+              { scratch, name: 'pipeline', root: corpus.root, sinks, sampling, ...more },
               records,
             )
-            return pipelineMeasurement(run, start, (await sinks.stats()).cpuUs - before)
+            return {
+              ...pipelineMeasurement(run, start, (await sinks.stats()).cpuUs - before),
+              ...natsMeasurement(nats, natsBefore, run),
+            }
           },
         },
       ],
@@ -77,6 +92,22 @@ export const pipelineBench: Bench = {
       ],
     }
   },
+}
+
+/** One node with both halves: each frame goes through the server once and out of it for each backend. */
+const throughJetStream = (url: string) => `nats: { servers: ["${url}"] }\nbuffer: { mode: jetstream }`
+
+function natsMeasurement(
+  nats: MeasuredNats | undefined,
+  cpuSecondsBefore: number,
+  run: FinishedRun,
+): Measurement {
+  if (nats === undefined) return {}
+  const cpuSeconds = nats.usage().cpuSeconds - cpuSecondsBefore
+  return {
+    natsCpuPercent: (100 * cpuSeconds) / (cpuSeconds + run.cpuSeconds),
+    natsCpuMicros: (cpuSeconds * 1e6) / Math.max(1, run.status.counters.keptRecords),
+  }
 }
 
 function sampledTiers(infoRate: string): string {

@@ -14,6 +14,8 @@ export interface CorpusOptions {
   /** Time of the first record, ms since the epoch; each next one is `stepNs` later. */
   readonly startMs: number
   readonly stepNs?: number
+  /** Number of the first record; 0 where one corpus is all there is. */
+  readonly firstSeq?: number
   readonly namespace?: string
   readonly zoo?: boolean
   /** Lines of 1 MB, spread over the corpus. */
@@ -53,7 +55,8 @@ export function createCorpus(options: CorpusOptions): Corpus {
   const stepNs = BigInt(options.stepNs ?? 20_000)
   const hugeEvery = options.hugeLines ? Math.floor(options.records / options.hugeLines) : 0
   let timeNs = BigInt(options.startMs) * 1_000_000n
-  let seq = 0
+  const firstSeq = options.firstSeq ?? 0
+  let seq = firstSeq
   let bytes = 0
   function writeOne(): void {
     const pod = pods[Math.floor(random() * pods.length)] as Pod
@@ -73,13 +76,13 @@ export function createCorpus(options: CorpusOptions): Corpus {
   }
   return {
     write(records) {
-      const until = Math.min(options.records, seq + records)
+      const until = Math.min(firstSeq + options.records, seq + records)
       const from = seq
       while (seq < until) writeOne()
       for (const pod of pods) flush(pod)
       return seq - from
     },
-    written: () => seq,
+    written: () => seq - firstSeq,
     expected,
     bytes: () => bytes,
     rotate() {

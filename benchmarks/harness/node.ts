@@ -125,6 +125,10 @@ export async function startLiveNode(setup: NodeSetup): Promise<LiveNode> {
 }
 
 /** CPU and wall seconds of a start and an end without a record in between: what every other figure includes. */
-export async function measureStart(scratch: Scratch, sinks: Sinks): Promise<FinishedRun> {
-  return runNodeOnce({ scratch, name: 'start', root: scratch.fresh('no-pods'), sinks }, 0)
+export async function measureStart(
+  scratch: Scratch,
+  sinks: Sinks,
+  more: Pick<NodeSetup, 'more'> = {},
+): Promise<FinishedRun> {
+  return runNodeOnce({ scratch, name: 'start', root: scratch.fresh('no-pods'), sinks, ...more }, 0)
 }

@@ -33,7 +33,9 @@ const streams = z
         'Copies of each stream and bucket; left out: 3 on a cluster of servers that has them, else 1',
       ),
     logs_bytes_max: size('10GiB', { min: '1MiB' }).describe('Bound of the stream MILLRACE_LOGS'),
-    logs_age_max: duration('7d', { min: '1m' }).describe('Frames older than this leave MILLRACE_LOGS'),
+    logs_age_max: duration('0s').describe(
+      'Frames older than this leave MILLRACE_LOGS even where a backend lacks them; 0s: never',
+    ),
     dead_letters_bytes_max: size('1GiB', { min: '1MiB' }).describe('Bound of the stream MILLRACE_DLQ'),
     dead_letters_age_max: duration('30d', { min: '1m' }).describe('Letters older than this leave it'),
     captures_bytes_max: size('10GiB', { min: '1MiB' }).describe('Bound of the bucket millrace-captures'),

@@ -6,6 +6,12 @@ export const node = z
   .strictObject({
     id: z.string().min(1).default('local').describe('Name of this node, unique in the cluster'),
     cluster_id: z.string().min(1).default('local').describe('Name of the cluster, written into every record'),
+    role: z
+      .enum(['all', 'agent', 'writer'])
+      .default('all')
+      .describe(
+        'With buffer.mode jetstream: agent = sources to JetStream, writer = JetStream to the backends, all = both',
+      ),
     data_dir: path()
       .default('./data')
       .describe('Folder of the journal, cursors and dead letters; locked while running'),

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { audit } from './audit.js'
 import { backend } from './backends.js'
+import { buffer } from './buffer.js'
 import { capture } from './capture.js'
 import { nats } from './nats.js'
 import { http, journal, node, records, runtime } from './node.js'
@@ -17,20 +18,13 @@ export const configSchema = z.strictObject({
   node,
   http,
   records,
-  sources: z.record(name, source),
+  sources: z.record(name, source).default({}),
   sampling,
-  backends: z.record(name, backend),
+  backends: z.record(name, backend).default({}),
   journal,
   runtime,
   nats,
-  buffer: z
-    .strictObject({
-      mode: z
-        .enum(['local', 'jetstream'])
-        .default('local')
-        .describe('Where frames are kept until the backends have them'),
-    })
-    .prefault({}),
+  buffer,
   report,
   audit,
   capture,

@@ -3,8 +3,9 @@ import { statSync } from 'node:fs'
 import { isIP } from 'node:net'
 import type { Config } from '../../protocol/config/schema.js'
 import { MillraceError, systemCode } from '../../protocol/errors.js'
+import { bufferFindings } from './buffer-checks.js'
 import { samplingFindings } from './sampling-section.js'
-import { placeActors } from '../placement.js'
+import { flowActors, placeActors } from '../placement.js'
 import { formatBytes } from '../../protocol/config/values.js'
 
 interface Finding {
@@ -30,19 +31,20 @@ export function crossCheck(config: Config): Finding[] {
     ...samplingFindings(config.sampling),
     ...costs(config),
     ...captureStore(config),
+    ...bufferFindings(config),
   ]
 }
 
 function atLeastOne(config: Config): Finding[] {
   const found: Finding[] = []
-  if (Object.keys(config.sources).length === 0) {
+  if (config.node.role !== 'writer' && Object.keys(config.sources).length === 0) {
     found.push({
       path: ['sources'],
       message:
         'sources: got none, expected at least one; add for example app: { type: file, include: [logs/*.log] }',
     })
   }
-  if (Object.keys(config.backends).length === 0) {
+  if (config.node.role !== 'agent' && Object.keys(config.backends).length === 0) {
     found.push({
       path: ['backends'],
       message:
@@ -216,13 +218,11 @@ function captureStore({ capture, nats }: Config): Finding[] {
 
 function placement(config: Config): Finding[] {
   if (config.runtime.placement === undefined) return []
-  const sources = Object.keys(config.sources).map((name) => `source.${name}`)
-  const writers = Object.keys(config.backends).map((name) => `writer.${name}`)
   const control = [
     ...(config.audit.enabled ? ['auditor'] : []),
     ...(config.nats === undefined ? [] : ['control']),
   ]
-  const actors = [...sources, 'parse', 'enrich', 'sample', 'journal', 'traffic', ...writers, ...control]
+  const actors = [...flowActors(config), ...control]
   try {
     placeActors(actors, config.runtime.placement, 1)
     return []

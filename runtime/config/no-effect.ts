@@ -3,21 +3,25 @@
 interface Idle {
   readonly path: readonly string[]
   readonly because: string
-  /** Whether the written value would change anything. */
-  readonly matters: (value: unknown) => boolean
+  /** It never has an effect; else only where `matters` says so. */
+  readonly always: boolean
+  /** Whether the written value would change anything. `file` is all of it, as parsed. */
+  readonly matters: (value: unknown, file: unknown) => boolean
 }
 
 const IDLE: readonly Idle[] = [
   {
-    path: ['buffer', 'mode'],
-    because: 'frames are buffered in the local journal',
-    matters: (value) => value === 'jetstream',
+    path: ['audit'],
+    because: 'frames that go through JetStream are not audited',
+    always: false,
+    matters: (value, file) =>
+      at(file, ['buffer', 'mode']) === 'jetstream' && at(value, ['enabled']) !== false,
   },
 ]
 
 /** Is the option at this path, or all that holds it, one of them? */
 export function hasNoEffect(path: readonly string[]): boolean {
-  return IDLE.some((idle) => idle.path.every((key, n) => path[n] === key))
+  return IDLE.some((idle) => idle.always && idle.path.every((key, n) => path[n] === key))
 }
 
 /** The paths among them that the file (as parsed, before defaults) sets. */
@@ -25,11 +29,15 @@ export function optionsWithoutEffect(
   file: unknown,
 ): { readonly path: readonly string[]; readonly message: string }[] {
   return IDLE.flatMap(({ path, because, matters }) => {
-    const value = path.reduce<unknown>(
-      (at, key) => (at as Record<string, unknown> | null | undefined)?.[key],
-      file,
-    )
-    if (value === undefined || !matters(value)) return []
+    const value = at(file, path)
+    if (value === undefined || !matters(value, file)) return []
     return [{ path, message: `${path.join('.')}: has no effect in this version: ${because}` }]
   })
+}
+
+function at(value: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>(
+    (inner, key) => (inner as Record<string, unknown> | null | undefined)?.[key],
+    value,
+  )
 }

@@ -19,7 +19,11 @@ const PINGS_UNANSWERED_MAX = 2
  * service are made anew by one path, on a fresh connection (see link.ts).
  * Throws `nats.unreachable`, `nats.credentials`, `nats.tls`, `nats.version`, `nats.payload`, and `config.*` for files.
  */
-export async function connectNats(options: ConnectOptions, name: string): Promise<NatsConnection> {
+export async function connectNats(
+  options: ConnectOptions,
+  name: string,
+  payloadBytesMin = PAYLOAD_BYTES_MIN,
+): Promise<NatsConnection> {
   const authenticator = authenticatorOf(options)
   const tls = tlsOf(options)
   let connection: NatsConnection
@@ -38,21 +42,21 @@ export async function connectNats(options: ConnectOptions, name: string): Promis
   } catch (error) {
     throw connectFault(options, error)
   }
-  const fault = serverFault(connection)
+  const fault = serverFault(connection, payloadBytesMin)
   if (fault === undefined) return connection
   await connection.close()
   throw fault
 }
 
-function serverFault(connection: NatsConnection): MillraceError | undefined {
+function serverFault(connection: NatsConnection, payloadBytesMin: number): MillraceError | undefined {
   const { version = '0.0.0', max_payload = 0 } = connection.info ?? {}
   const server = connection.getServer()
   if (isOlder(version, VERSION_MIN)) {
     const text = `NATS ${server} is version ${version}, and ${VERSION_MIN} or newer is needed; update the server`
     return new MillraceError('nats.version', text)
   }
-  if (max_payload >= PAYLOAD_BYTES_MIN) return undefined
-  const text = `NATS ${server} takes messages of up to ${max_payload} bytes, and ${PAYLOAD_BYTES_MIN} are needed; raise max_payload in its configuration`
+  if (max_payload >= payloadBytesMin) return undefined
+  const text = `NATS ${server} takes messages of up to ${max_payload} bytes, and ${payloadBytesMin} are needed; raise max_payload in its configuration`
   return new MillraceError('nats.payload', text)
 }
 

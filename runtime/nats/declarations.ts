@@ -18,9 +18,11 @@ import {
   DEAD_LETTERS_STREAM,
   LOGS_OF_ALL,
   LOGS_STREAM,
+  PARTS_OF_ALL,
+  PARTS_STREAM,
 } from '../../protocol/subjects.js'
 
-export type StreamPurpose = 'config' | 'logs' | 'audit' | 'dead_letters' | 'captures'
+export type StreamPurpose = 'config' | 'logs' | 'parts' | 'audit' | 'dead_letters' | 'captures'
 
 export interface StreamDeclaration {
   /** As the server calls it: a bucket's stream has the prefix KV_ or OBJ_. */
@@ -60,6 +62,25 @@ export function declareStreams({ streams }: Pick<NatsOptions, 'streams'>): Strea
         // Full: publishers are refused and keep their frames in the journal. Nothing is dropped here.
         discard: DiscardPolicy.New,
         max_bytes: streams.logs_bytes_max,
+        max_age: nanos(streams.logs_age_max),
+        duplicate_window: nanos(DUPLICATES_MS),
+      },
+    },
+    {
+      name: PARTS_STREAM,
+      kind: 'stream',
+      purpose: 'parts',
+      neededFor: 'buffer.mode jetstream, frames larger than max_payload',
+      config: {
+        description: 'Millrace: pieces of frames that are larger than a message may be',
+        subjects: [PARTS_OF_ALL],
+        // Their writers remove them: two backends have them at different times, and a limit would lose some.
+        retention: RetentionPolicy.Limits,
+        storage: StorageType.File,
+        discard: DiscardPolicy.New,
+        max_bytes: streams.logs_bytes_max,
+        // A piece that is published again takes the place of the one before.
+        max_msgs_per_subject: 1,
         max_age: nanos(streams.logs_age_max),
         duplicate_window: nanos(DUPLICATES_MS),
       },

@@ -54,7 +54,7 @@ test('validate tells every problem and exits 2, a valid file 0 with its warnings
   write('bad.yaml', 'sources: { a: { type: stdin, x: 1 } }\nbackends: { b: { type: loki } }\n')
   write(
     'good.yaml',
-    'sources: { a: { type: stdin } }\nbackends: { b: { type: archive, path: x } }\nbuffer: { mode: jetstream }\n',
+    'sources: { a: { type: stdin } }\nbackends: { b: { type: archive, path: x } }\naudit: {}\nnats: { servers: [nats://x] }\nbuffer: { mode: jetstream }\n',
   )
   const [bad, json, good, effective] = await Promise.all([
     run(['validate', '-c', 'bad.yaml']),
@@ -70,10 +70,7 @@ test('validate tells every problem and exits 2, a valid file 0 with its warnings
   const told = JSON.parse(json.stdout) as { valid: boolean; problems: string[] }
   assert.deepEqual([told.valid, told.problems.length], [false, 2])
   assert.equal(good.stdout, 'good.yaml is valid: sources a; backends b\n')
-  assert.match(
-    good.stderr,
-    /^millrace: warning: good\.yaml:3:11: buffer\.mode: has no effect in this version/,
-  )
+  assert.match(good.stderr, /^millrace: warning: good\.yaml:3:1: audit: has no effect in this version/)
   assert.match(effective.stdout, /segment_bytes: 64MiB/)
 })
 

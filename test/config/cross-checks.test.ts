@@ -102,14 +102,14 @@ test('a journal that could not hold two segments is refused', () => {
 test('an option without effect in this version is said, with its place', () => {
   const { warnings } = parse(
     configText({
-      extra: 'nats: { servers: [nats://x] }\nbuffer: { mode: jetstream }\n',
+      extra: 'nats: { servers: [nats://x] }\nbuffer: { mode: jetstream }\naudit: {}\n',
     }),
   )
   assert.deepEqual(
     warnings.map((warning) =>
       /m\.yaml:(\d+:\d+): (\S+): has no effect in this version/.exec(warning)?.slice(1, 3),
     ),
-    [['6:11', 'buffer.mode']],
+    [['7:1', 'audit']],
   )
   assert.deepEqual(parse(configText({ extra: 'buffer: { mode: local }\n' })).warnings, [])
 })

@@ -54,7 +54,8 @@ test('the JSON Schema knows every part of the file and refuses other keys', () =
   assert.equal(schema.additionalProperties, false)
   const text = JSON.stringify(schema)
   assert.ok(text.includes('"default":"64MiB"'))
-  assert.deepEqual(schema.required, ['sources', 'backends'])
+  // Which sections a node must have depends on its role: that is checked beyond the schema.
+  assert.equal(schema.required, undefined)
 })
 
 test('every starter is valid without any variable set', () => {

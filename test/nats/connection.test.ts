@@ -176,7 +176,7 @@ test('a stream is as declared whatever the server leaves out, and differs by key
   assert.deepEqual(compare(logs.config, other, 1), [
     { key: 'storage', declared: 'file', found: 'memory', updatable: false },
     { key: 'max_bytes', declared: '10GiB', found: '1KiB', updatable: true },
-    { key: 'max_age', declared: '7d', found: '1h', updatable: true },
+    { key: 'max_age', declared: 'unlimited', found: '1h', updatable: true },
     { key: 'num_replicas', declared: '1', found: '3', updatable: true },
   ])
 })

@@ -1,0 +1,66 @@
+// A frame that is larger than a message may be: its pieces lie in a stream of their own, a copy for each backend.
+import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream'
+import { PARTS_STREAM, partSubject, partsOfFrame } from '../../protocol/subjects.js'
+import type { PartsNote } from '../../protocol/buffer.js'
+
+/*
+ * Pieces in the log stream would be handed to whichever writers ask next, and a writer that has one piece could neither acknowledge
+ * it (it would be gone for the others) nor finish the frame. So only a note goes through the log stream; who gets it reads the pieces
+ * by subject. The stream of parts keeps what it has until a writer removes it: after its backend has the frame and the server has
+ * confirmed the note's acknowledgement. A crash in between leaves pieces behind that nobody needs; see sweep.ts.
+ */
+
+/** Headers of a message beside its payload. */
+const HEADERS_BYTES = 1024
+
+/** Bytes of one piece: an answer that holds it as base64 fits into a message too. Undefined: the frame fits into one. */
+export function partBytesOf(frameBytes: number, payloadBytesMax: number): number | undefined {
+  if (frameBytes + HEADERS_BYTES <= payloadBytesMax) return undefined
+  return Math.floor(((payloadBytesMax - HEADERS_BYTES) * 3) / 4) - HEADERS_BYTES
+}
+
+/** Resolves when the server has all pieces for all backends. Rejects as JetStreamClient.publish does. */
+export async function publishParts(
+  js: JetStreamClient,
+  logs: string,
+  note: PartsNote,
+  encoded: Uint8Array,
+  to: { readonly backends: readonly string[]; readonly timeoutMs: number },
+): Promise<void> {
+  for (const backend of to.backends) {
+    const pieces: Promise<unknown>[] = []
+    for (let at = 0, n = 0; at < encoded.length; at += note.partBytes, n++) {
+      const subject = partSubject(backend, logs, note.frame, note.partBytes, n)
+      const piece = encoded.subarray(at, at + note.partBytes)
+      pieces.push(js.publish(subject, piece, { timeout: to.timeoutMs, expect: { streamName: PARTS_STREAM } }))
+    }
+    await Promise.all(pieces)
+  }
+}
+
+/** The frame; undefined when a piece is not there (any more). Rejects when the server does not answer. */
+export async function readParts(
+  manager: JetStreamManager,
+  backend: string,
+  logs: string,
+  note: PartsNote,
+): Promise<Uint8Array | undefined> {
+  const encoded = new Uint8Array(note.bytes)
+  for (let at = 0, n = 0; at < note.bytes; at += note.partBytes, n++) {
+    // From the leader, not by direct get: a replica that is behind would say that there is none.
+    const subject = partSubject(backend, logs, note.frame, note.partBytes, n)
+    const found = await manager.streams.getMessage(PARTS_STREAM, { last_by_subj: subject })
+    if (found === null || found.data.length !== Math.min(note.partBytes, note.bytes - at)) return undefined
+    encoded.set(found.data, at)
+  }
+  return encoded
+}
+
+export async function removeParts(
+  manager: JetStreamManager,
+  backend: string,
+  logs: string,
+  frame: string,
+): Promise<void> {
+  await manager.streams.purge(PARTS_STREAM, { filter: partsOfFrame(backend, logs, frame) })
+}

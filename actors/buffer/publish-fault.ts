@@ -1,0 +1,28 @@
+// What a failed publish means: has the server refused the frame, or does nobody know; and the reason in words.
+import { JetStreamApiError } from '@nats-io/jetstream'
+import { errors } from 'nats'
+import { LOGS_STREAM } from '../../protocol/subjects.js'
+import type { PublishFault } from './window.js'
+
+/** Codes of the server (nats-server, errors.json): the stream or the account is at its limit. */
+const FULL = new Set([10023, 10047, 10077, 10002, 10028])
+
+export function publishFault(error: unknown): PublishFault {
+  const said = error instanceof Error ? error.message : String(error)
+  if (error instanceof JetStreamApiError) {
+    if (FULL.has(error.code))
+      return {
+        reason: `the stream ${LOGS_STREAM} is full (${said}): frames wait in the journal until writers catch up; start more, or raise nats.streams.logs_bytes_max`,
+        refused: true,
+      }
+    return { reason: `NATS refuses frames (${said}); look at \`millrace ctl streams\``, refused: true }
+  }
+  if (error instanceof errors.TimeoutError)
+    return {
+      reason: 'NATS does not acknowledge frames in time: overloaded, or without a leader',
+      refused: false,
+    }
+  if (error instanceof errors.ClosedConnectionError)
+    return { reason: 'the connection to NATS ended', refused: false }
+  return { reason: `publishing failed (${said})`, refused: false }
+}

@@ -1,0 +1,192 @@
+// The actor `publisher`: follows the journal as a writer does, and publishes its frames into JetStream, from where writers take them.
+import { jetstream, type JetStreamClient, type PubAck } from '@nats-io/jetstream'
+import { headers, type NatsConnection } from 'nats'
+import { AGAIN_HEADER, JETSTREAM_CURSOR, PARTS_HEADER, writePartsNote } from '../../protocol/buffer.js'
+import { MillraceError } from '../../protocol/errors.js'
+import type { FrameMessage } from '../../protocol/messages.js'
+import { LOGS_STREAM, logsSubject } from '../../protocol/subjects.js'
+import type { Actor, ActorContext } from '../../runtime/actor.js'
+import { readFrameHeader } from '../../runtime/frame-header.js'
+import { demandUnchanged } from '../../runtime/slots.js'
+import { connectNats } from '../../runtime/nats/connection.js'
+import { consumerInfo, ensureConsumer } from '../../runtime/nats/consumers.js'
+import { keepLinked, type Link, type LinkState } from '../../runtime/nats/link.js'
+import { openLogStreams } from '../../runtime/nats/log-streams.js'
+import { partBytesOf, publishParts } from './parts.js'
+import type { PublisherPlan } from './plan.js'
+import { publishFault } from './publish-fault.js'
+import { createWindow, type OutgoingFrame } from './window.js'
+
+const TICK_MS = 1000
+/** A consumer that somebody has removed meanwhile. */
+const LOOK_EVERY_MS = 30_000
+/** Failures in a row after which all is looked at again on a fresh connection: the stream may be gone. */
+const FAILURES_MAX = 5
+const STOP_WAIT_MS = 1000
+/** Smaller messages than this make more of headers than of records. */
+export const LOG_PAYLOAD_BYTES_MIN = 16 * 1024
+
+/** Writes to `journal`: subscribe, taken, done; to `supervisor`: status. */
+export function publisher(context: ActorContext, plan: PublisherPlan): Actor {
+  const { clock, log, metrics, node, slots } = context
+  const { nats, buffer, backends } = plan
+  const subject = logsSubject(node.clusterId, node.id)
+  let link: Link | undefined
+  let state: LinkState = { up: false, reason: 'connecting to NATS' }
+  let lastStatus = ''
+  /** Of this connection's stream: a lower one means that it was made anew, perhaps without consumers. */
+  let newestSeq = 0
+  const timers: (() => void)[] = []
+
+  const window = createWindow({
+    size: buffer.window,
+    retry: nats.retry,
+    clock,
+    random: () => context.random(),
+    faultOf: publishFault,
+    stored(frame) {
+      metrics.add('buffer_published_total', 1)
+      metrics.add('buffer_published_bytes_total', frame.encoded.length)
+      context.send('journal', { type: 'done', writer: JETSTREAM_CURSOR, seqs: [frame.seq] })
+    },
+    failed(fault, failures) {
+      metrics.add('buffer_publish_failed_total', 1)
+      if (failures === 1) log.warn({ event: 'buffer', reason: fault.reason }, 'a frame was not published')
+      if (failures >= FAILURES_MAX && !fault.refused) void link?.current()?.close()
+      report()
+    },
+  })
+
+  async function setUp(connection: NatsConnection): Promise<void> {
+    const said = (what: string) => log.info({ event: 'nats' }, what)
+    const manager = await openLogStreams(connection, nats, said)
+    for (const backend of backends) await ensureConsumer(manager, backend, buffer, false)
+    newestSeq = 0
+    const js = jetstream(connection)
+    const { created } = await manager.streams.info(LOGS_STREAM)
+    const made = Date.parse(created).toString(36)
+    window.open((frame) => publish(connection, js, made, frame))
+    const cancel = clock.every(LOOK_EVERY_MS, () => {
+      Promise.all(backends.map((backend) => consumerInfo(manager, backend))).then(
+        // Setting up anew makes it again; what is published in between is not for it.
+        (found) => void (found.includes(undefined) && connection.close()),
+        () => undefined,
+      )
+    })
+    void connection.closed().then(() => {
+      cancel()
+      window.open(undefined)
+    })
+  }
+
+  async function publish(
+    connection: NatsConnection,
+    js: JetStreamClient,
+    made: string,
+    frame: OutgoingFrame,
+  ): Promise<void> {
+    const fields = headers()
+    if (frame.again) {
+      fields.set(AGAIN_HEADER, '1')
+      metrics.add('buffer_published_again_total', 1)
+    }
+    const partBytes = partBytesOf(frame.encoded.length, connection.info?.max_payload ?? 0)
+    let payload = frame.encoded
+    if (partBytes !== undefined) {
+      const note = { frame: frame.id, bytes: payload.length, partBytes }
+      const to = { backends, timeoutMs: buffer.publish_timeout }
+      await publishParts(js, subject, note, payload, to)
+      metrics.add('buffer_split_total', 1)
+      fields.set(PARTS_HEADER, writePartsNote(note))
+      payload = new Uint8Array(0)
+    }
+    const told = { timeout: buffer.publish_timeout, expect: { streamName: LOGS_STREAM } }
+    // A stream remembers ids of messages that it dropped because it had no consumers yet: the id is of this stream's life.
+    const msgID = `${frame.id}.${made}`
+    inOrder(connection, await js.publish(subject, payload, { msgID, headers: fields, ...told }))
+  }
+
+  function inOrder(connection: NatsConnection, ack: PubAck): void {
+    if (ack.duplicate) metrics.add('buffer_duplicates_total', 1)
+    else if (ack.seq > newestSeq) newestSeq = ack.seq
+    else {
+      void connection.close()
+      const text = `the stream ${LOGS_STREAM} was made anew: its numbers begin again at ${ack.seq}`
+      throw new MillraceError('nats.stream_anew', text)
+    }
+  }
+
+  function take(message: FrameMessage): void {
+    const { session, seq, slot, encoded, encodedBytes, suspect = false } = message
+    // Sent before the journal knew that this actor began anew: it is not lent to this life, and comes again.
+    if (session !== context.epoch) return
+    let bytes = encoded
+    if (slot !== undefined) {
+      bytes = new Uint8Array(Buffer.from(slots.encoded(slot).subarray(0, encodedBytes)))
+      demandUnchanged(slots, message)
+      context.send('journal', { type: 'taken', writer: JETSTREAM_CURSOR, session, seq })
+    }
+    if (bytes === undefined) return
+    const { header } = readFrameHeader(bytes)
+    window.add({ seq, id: header.id, encoded: bytes, again: suspect })
+  }
+
+  function report(): void {
+    metrics.set('buffer_window', window.inFlight())
+    const fault = window.fault()
+    const reason = state.up ? fault : `${state.reason}; frames wait in the journal`
+    const detail = {
+      connected: state.up,
+      server: state.up ? state.server : '',
+      window: buffer.window,
+      inFlight: window.inFlight(),
+      waiting: window.waiting(),
+    }
+    const said = JSON.stringify({ reason, detail })
+    if (said === lastStatus) return
+    lastStatus = said
+    const why = reason === undefined ? {} : { reason: `degraded: ${reason}` }
+    context.send('supervisor', { type: 'status', actor: context.name, ready: true, ...why, detail })
+  }
+
+  return {
+    start() {
+      context.send('journal', {
+        type: 'subscribe',
+        writer: JETSTREAM_CURSOR,
+        session: context.epoch,
+        creditBytes: plan.creditBytes,
+        // No bound: what bounds it is the window.
+        backfillBytesPerSecond: 0,
+      })
+      link = keepLinked({
+        connect: () =>
+          connectNats(nats, `millrace publisher ${node.clusterId}/${node.id}`, LOG_PAYLOAD_BYTES_MIN),
+        setUp,
+        changed(next) {
+          state = next
+          // Newest first when it is back, and nothing is held in memory for it meanwhile.
+          context.send('journal', { type: next.up ? 'recovered' : 'outage', writer: JETSTREAM_CURSOR })
+          const event = { event: 'buffer', ...next }
+          if (next.up) log.info(event, 'frames go to JetStream')
+          else log.error(event, 'frames wait in the journal: no way into JetStream')
+          report()
+        },
+        complaint: (error) => log.warn({ event: 'buffer', reason: error.message }, 'NATS complains'),
+        retry: nats.retry,
+        clock,
+        random: () => context.random(),
+      })
+      timers.push(clock.every(TICK_MS, report))
+      report()
+    },
+    on: { frame: take },
+    async stop() {
+      for (const cancel of timers) cancel()
+      window.stop()
+      for (let waitedMs = 0; window.inFlight() > 0 && waitedMs < STOP_WAIT_MS; waitedMs += 20)
+        await new Promise<void>((resolve) => clock.after(20, resolve))
+      await link?.stop()
+    },
+  }
+}

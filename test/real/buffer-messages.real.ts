@@ -1,0 +1,122 @@
+// Messages in the log stream that are not one whole frame once: pieces, strangers, broken ones, copies.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { jetstream, jetstreamManager } from '@nats-io/jetstream'
+import { connect, headers } from 'nats'
+import { AGAIN_HEADER } from '../../protocol/buffer.js'
+import { LOGS_STREAM } from '../../protocol/subjects.js'
+import { BACKEND, corpusOf, demand, empty, ended, messagesIn, RECORDS, started } from './buffer-kit.js'
+import { createBufferScenario } from './buffer-scenario.js'
+import { ownServer } from './fleet.js'
+
+test('frames larger than a message go in pieces, which two writers put together', {
+  timeout: 240_000,
+}, async (t) => {
+  const own = await ownServer('max_payload: 65536')
+  const scenario = createBufferScenario({
+    natsUrls: [own.url],
+    agents: ['a'],
+    writers: ['v', 'w'],
+    buffer: 'ack_wait: 2s',
+    backend: BACKEND,
+  })
+  t.after(scenario.remove)
+  const corpus = corpusOf(scenario, RECORDS * 2)
+  while (corpus.write(RECORDS) > 0);
+  corpus.close()
+  await scenario.runOnce('a')
+  const { parts } = await messagesIn(own.url)
+  assert.ok(parts > 4, `${parts} pieces`)
+  const writers = ['v', 'w'].map((name) => started(t, scenario, name))
+  await writers[0]?.said(/frames come from JetStream/)
+  writers[0]?.process.kill('SIGKILL')
+  await empty(own.url)
+  if (writers[1] !== undefined) await ended(writers[1])
+  await demand(scenario, corpus)
+})
+
+test('messages of strangers and broken ones are counted and removed, the others pass', {
+  timeout: 240_000,
+}, async (t) => {
+  const own = await ownServer()
+  const scenario = createBufferScenario({
+    natsUrls: [own.url],
+    agents: ['a'],
+    writers: ['w'],
+    backend: BACKEND,
+  })
+  t.after(scenario.remove)
+  const corpus = corpusOf(scenario)
+  while (corpus.write(RECORDS) > 0);
+  corpus.close()
+  await scenario.runOnce('a')
+  const connection = await connect({ servers: own.url })
+  const js = jetstream(connection)
+  const manager = await jetstreamManager(connection)
+  const { state } = await manager.streams.info(LOGS_STREAM)
+  const genuine = (await manager.streams.getMessage(LOGS_STREAM, { seq: state.first_seq }))?.data
+  assert.ok(genuine)
+  const flipped = genuine.slice()
+  flipped[flipped.length - 20] = (flipped[flipped.length - 20] ?? 0) ^ 255
+  const note = (text: string) => {
+    const fields = headers()
+    fields.set('Millrace-Parts', text)
+    return { headers: fields }
+  }
+  await js.publish('millrace.logs.x.y', 'hello')
+  await js.publish('millrace.logs.x', '')
+  await js.publish('millrace.logs.x.y', genuine.slice(0, 100))
+  await js.publish('millrace.logs.x.y', flipped)
+  await js.publish('millrace.logs.x.y', '', note('> 5 5'))
+  await connection.close()
+  const writer = started(t, scenario, 'w')
+  await empty(own.url)
+  const http = /"http":"([^"]+)"/.exec(await writer.said(/"msg":"running"/))?.[1] ?? ''
+  const metrics = await (await fetch(`http://${http}/metrics`)).text()
+  const refused = [
+    ...metrics.matchAll(/nats_refused_total\{subject="logs",reason="([^"]+)"[^}]*\} (\d+)/g),
+  ].map(([, reason, count]) => `${reason} ${count}`)
+  t.diagnostic(refused.join(', '))
+  // Each backend has its consumer.
+  assert.equal(
+    refused.reduce((sum, text) => sum + Number(text.split(' ')[1]), 0),
+    2 * 5,
+    refused.join(),
+  )
+  assert.deepEqual((await scenario.status(writer)).reasons, [])
+  await ended(writer)
+  await demand(scenario, corpus)
+})
+
+test('a frame that was published twice, outside the window in which the server notices, is once in both', {
+  timeout: 240_000,
+}, async (t) => {
+  const own = await ownServer()
+  const scenario = createBufferScenario({
+    natsUrls: [own.url],
+    agents: ['a'],
+    writers: ['v', 'w'],
+    backend: BACKEND,
+  })
+  t.after(scenario.remove)
+  const corpus = corpusOf(scenario)
+  while (corpus.write(RECORDS) > 0);
+  corpus.close()
+  await scenario.runOnce('a')
+  const connection = await connect({ servers: own.url })
+  const js = jetstream(connection)
+  const { streams } = await jetstreamManager(connection)
+  const { state } = await streams.info(LOGS_STREAM)
+  const fields = headers()
+  fields.set(AGAIN_HEADER, '1')
+  for (let seq = state.first_seq; seq <= state.last_seq; seq++) {
+    const found = await streams.getMessage(LOGS_STREAM, { seq })
+    if (found !== null) await js.publish(found.subject, found.data, { headers: fields })
+  }
+  await connection.close()
+  const writers = ['v', 'w'].map((name) => started(t, scenario, name))
+  await empty(own.url)
+  for (const writer of writers) await ended(writer)
+  const { lokiCopies } = await demand(scenario, corpus)
+  assert.equal(lokiCopies, 0)
+})

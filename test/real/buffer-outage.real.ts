@@ -1,0 +1,169 @@
+// Something on the way through JetStream is away: the server, room in its stream, a backend, the leader of three. Nothing is lost, nothing held up.
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect as connectTcp, createServer } from 'node:net'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { jetstreamManager } from '@nats-io/jetstream'
+import { connect } from 'nats'
+import { LOGS_STREAM } from '../../protocol/subjects.js'
+import { BACKEND, corpusOf, degraded, demand, empty, ended, RECORDS, started } from './buffer-kit.js'
+import { createBufferScenario } from './buffer-scenario.js'
+import { cleanLater, ownServer, until } from './fleet.js'
+import { freePort, startNatsCluster } from './servers/own-nats.js'
+import { serverUrl } from './servers/settings.js'
+
+const AWAY_MS = Number(process.env.MILLRACE_NATS_AWAY_MS ?? 6000)
+
+test('NATS is away: the agent reads and journals on, says why, and all is delivered when it is back', {
+  timeout: 240_000 + AWAY_MS,
+}, async (t) => {
+  const own = await ownServer()
+  const scenario = createBufferScenario({
+    natsUrls: [own.url],
+    agents: ['a'],
+    writers: ['w'],
+    backend: BACKEND,
+  })
+  t.after(scenario.remove)
+  const corpus = corpusOf(scenario)
+  const agent = started(t, scenario, 'a')
+  const writer = started(t, scenario, 'w')
+  corpus.write(RECORDS / 4)
+  await until('the first are delivered', async () =>
+    (await scenario.status(writer)).backends['loki']?.writtenRecords === RECORDS / 4 ? true : undefined,
+  )
+  await own.kill()
+  const away = await degraded(scenario, agent, /^publisher: degraded: .*frames wait in the journal/)
+  const steps = 10
+  for (let n = 0; n < steps; n++) {
+    corpus.write(RECORDS / 20)
+    await sleep(AWAY_MS / steps)
+  }
+  const read = await until('all is read and kept', async () => {
+    const status = await scenario.status(agent)
+    return status.counters.keptRecords >= (RECORDS * 3) / 4 ? status : undefined
+  })
+  assert.ok(read.journal.tailSeq > away.journal.tailSeq, 'the journal goes on')
+  await degraded(scenario, writer, /^buffer\.es: degraded: .*frames wait in JetStream/)
+  await own.start()
+  while (corpus.write(RECORDS) > 0);
+  corpus.close()
+  await until('all is delivered', async () => {
+    const { backends, degraded: left } = await scenario.status(writer)
+    const isAll = Object.values(backends).every(({ writtenRecords }) => writtenRecords >= RECORDS)
+    return isAll && left.length === 0 ? true : undefined
+  })
+  assert.deepEqual((await scenario.status(agent)).degraded, [])
+  await empty(own.url)
+  await ended(agent)
+  await ended(writer)
+  await demand(scenario, corpus)
+})
+
+test('a full stream refuses, the journal keeps, nothing is lost', { timeout: 240_000 }, async (t) => {
+  const own = await ownServer()
+  const scenario = createBufferScenario({
+    natsUrls: [own.url],
+    agents: ['a'],
+    writers: ['w'],
+    nats: 'streams: { logs_bytes_max: 1MiB }',
+    backend: BACKEND,
+  })
+  t.after(scenario.remove)
+  const corpus = corpusOf(scenario, RECORDS * 4)
+  while (corpus.write(RECORDS) > 0);
+  corpus.close()
+  const agent = started(t, scenario, 'a')
+  await degraded(scenario, agent, /MILLRACE_LOGS is full .*frames wait in the journal.*logs_bytes_max/)
+  await ended(agent)
+  const writer = started(t, scenario, 'w')
+  await scenario.runOnce('a')
+  await empty(own.url)
+  await ended(writer)
+  await demand(scenario, corpus)
+})
+
+test('a backend that is down does not hold up the other, and has all when it is back', {
+  timeout: 240_000,
+}, async (t) => {
+  const own = await ownServer()
+  const port = await freePort()
+  const scenario = createBufferScenario({
+    natsUrls: [own.url],
+    agents: ['a'],
+    writers: ['w'],
+    esUrl: `http://127.0.0.1:${port}`,
+    buffer: 'ack_wait: 1s',
+    backend: `${BACKEND}, retry: { initial: 50ms, max: 500ms }`,
+  })
+  t.after(scenario.remove)
+  const corpus = corpusOf(scenario)
+  while (corpus.write(RECORDS) > 0);
+  corpus.close()
+  const writer = started(t, scenario, 'w')
+  await scenario.runOnce('a')
+  const status = await until('Loki has all', async () => {
+    const found = await scenario.status(writer)
+    return found.backends['loki']?.writtenRecords === RECORDS ? found : undefined
+  })
+  assert.equal(status.backends['es']?.writtenRecords, 0)
+  const { hostname, port: esPort } = new URL(serverUrl('es'))
+  const way = createServer((socket) => {
+    const onward = connectTcp(Number(esPort), hostname)
+    socket.pipe(onward).pipe(socket)
+    for (const each of [socket, onward]) each.on('error', () => each.destroy())
+  })
+  way.listen(port, '127.0.0.1')
+  await once(way, 'listening')
+  cleanLater(() => way.close())
+  await empty(own.url)
+  await ended(writer)
+  await demand(scenario, corpus)
+})
+
+test('a cluster of three loses the leader of its stream, twice: each record once in both', {
+  timeout: 300_000,
+}, async (t) => {
+  const servers = await startNatsCluster()
+  for (const each of servers) cleanLater(() => each.remove())
+  const natsUrls = servers.map(({ url }) => url)
+  const scenario = createBufferScenario({
+    natsUrls,
+    agents: ['a'],
+    writers: ['v', 'w'],
+    buffer: 'ack_wait: 3s',
+    backend: BACKEND,
+  })
+  t.after(scenario.remove)
+  const corpus = corpusOf(scenario, RECORDS * 3)
+  const nodes = ['a', 'v', 'w'].map((name) => started(t, scenario, name))
+  const connection = await connect({ servers: natsUrls })
+  const leader = () =>
+    until('the stream has a leader', async () => {
+      const { cluster } = await (await jetstreamManager(connection)).streams.info(LOGS_STREAM)
+      return servers[Number(cluster?.leader?.slice(1) ?? -1)]
+    })
+  for (let n = 0; n < 2; n++) {
+    for (let step = 0; step < 20; step++) {
+      corpus.write(RECORDS / 20)
+      await sleep(20)
+    }
+    const server = await leader()
+    await server.kill()
+    corpus.write(RECORDS / 4)
+    await server.start()
+  }
+  while (corpus.write(RECORDS) > 0);
+  corpus.close()
+  await until('all is delivered', async () => {
+    const [, v, w] = await Promise.all(nodes.map((node) => scenario.status(node)))
+    const written = (name: string) =>
+      (v?.backends[name]?.writtenRecords ?? 0) + (w?.backends[name]?.writtenRecords ?? 0)
+    return written('es') >= RECORDS * 3 && written('loki') >= RECORDS * 3 ? true : undefined
+  })
+  for (const node of nodes) await ended(node)
+  await connection.close()
+  const { lokiCopies } = await demand(scenario, corpus)
+  t.diagnostic(`copies of entries in Loki: ${lokiCopies}`)
+})
