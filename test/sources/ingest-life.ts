@@ -53,7 +53,8 @@ const SLOTS = 8
 const STEP_MS = 10
 
 interface Timer {
-  readonly everyMs: number
+  /** Undefined: once. */
+  readonly everyMs: number | undefined
   dueMs: number
   readonly run: () => void
 }
@@ -63,18 +64,19 @@ function createTestClock(time: LifeOptions['time']) {
   const clock: Clock = {
     now: () => Date.now() + time.wallShiftMs,
     monotonic: () => time.monotonicMs,
-    after: () => () => undefined,
-    every(everyMs, run) {
-      const timer = { everyMs, dueMs: time.monotonicMs + everyMs, run }
-      timers.add(timer)
-      return () => void timers.delete(timer)
-    },
+    after: (delayMs, run) => add({ everyMs: undefined, dueMs: time.monotonicMs + delayMs, run }),
+    every: (everyMs, run) => add({ everyMs, dueMs: time.monotonicMs + everyMs, run }),
+  }
+  function add(timer: Timer): () => void {
+    timers.add(timer)
+    return () => void timers.delete(timer)
   }
   function step(): void {
     time.monotonicMs += STEP_MS
     for (const timer of [...timers]) {
-      if (timer.dueMs > time.monotonicMs) continue
-      timer.dueMs = time.monotonicMs + timer.everyMs
+      if (timer.dueMs > time.monotonicMs || !timers.has(timer)) continue
+      if (timer.everyMs === undefined) timers.delete(timer)
+      else timer.dueMs = time.monotonicMs + timer.everyMs
       timer.run()
     }
   }
