@@ -48,9 +48,11 @@ const tailing = {
   files_max: z
     .number()
     .int()
-    .positive()
+    .min(4)
     .default(10_000)
-    .describe('Files followed at once; more wait their turn'),
+    .describe(
+      'Files followed at once, at least 4 (a log that is rotated has as many for a moment); more wait their turn',
+    ),
   multiline,
 }
 
