@@ -121,6 +121,7 @@ export async function startNode({ config, once, log, stopAsked, reload }: NodeOp
     onDown: (group) => merge.retire(group),
     // A journal that was restarted knows nothing of the taps that are open.
     onUp: (groups) => {
+      for (const group of groups) metrics.add('actor_restarts_total', 1, { group })
       if (groups.includes(groupOf(plan, 'traffic'))) sampling.restarted()
       if (groups.includes(journalGroup))
         for (const { message } of taps.values()) supervisor.send('journal', message)

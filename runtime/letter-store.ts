@@ -54,7 +54,8 @@ export async function letterFigures(
   const figures = new Map<string, { letters: number; bytes: number }>()
   const seen = new Set<string>()
   for (const folder of await foldersOf(root)) {
-    const backend = folder.split('@')[0] ?? folder
+    // The audit's own are in `@audit`.
+    const backend = folder.replace(/(?<=.)@.*$/, '')
     const known = figures.get(backend) ?? { letters: 0, bytes: 0 }
     for (const file of await filesOf(path.join(root, folder))) {
       const name = path.join(root, folder, file)

@@ -159,3 +159,14 @@ test('a line of the threat model without a test that shows it', () => {
   })
   nothing(unshown, 'docs/security.md names for each line a test file and the title of a test in it.')
 })
+
+test('a metric that is declared and that nothing counts: an alert on it would never fire', () => {
+  const declared = /^runtime\/metric-declarations/
+  const names = sources
+    .filter(({ file }) => declared.test(file))
+    .flatMap(({ code }) => [...code.matchAll(/^ {2}(\w+): \{/gm)].map(([, name = '']) => name))
+  assert.ok(names.length > 50)
+  const using = sources.filter(({ file }) => /^(actors|cli|runtime)\//.test(file) && !declared.test(file))
+  const idle = names.filter((name) => !using.some(({ code }) => code.includes(`'${name}'`)))
+  nothing(idle, 'Count it where it happens, or take its declaration out.')
+})

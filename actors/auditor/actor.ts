@@ -7,6 +7,7 @@ import type { NatsOptions } from '../../protocol/config/nats.js'
 import type { Actor, ActorContext } from '../../runtime/actor.js'
 import { type AuditLog, openAuditLog } from './audit-log.js'
 import type { Engine } from './engine.js'
+import { countLetters } from './letter-count.js'
 import { openLocalQueue } from './local-queue.js'
 import { UNCLAIMED_MAX } from './next.js'
 import type { Told } from './peers.js'
@@ -195,7 +196,7 @@ export function auditor(context: ActorContext, { audit, backends, nats }: Audito
         tell: async (to, told) => (await shared?.tell(to, told)) ?? false,
         checked: (verdicts) => tally.checked(verdicts),
       })
-      timers.push(clock.every(Math.min(TICK_MS, Math.max(50, audit.after)), tick))
+      timers.push(clock.every(Math.min(TICK_MS, Math.max(50, audit.after)), tick), countLetters(context))
       await join(queue)
       const waiting = queue.waitingFirst(node.id)
       context.send('journal', { type: 'audit_open', room: room(), waiting })

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { startNode } from '../../cli/node.js'
 import { configSchema } from '../../protocol/config/schema.js'
+import { createDeadLetters } from '../../runtime/dead-letters.js'
 import { createLogger } from '../../runtime/log.js'
 import { until } from '../node/scene.js'
 import { startElasticsearchStandIn } from '../stand-ins/elasticsearch.js'
@@ -39,6 +40,16 @@ test('a node finds and repairs what its backends lost, and lets the journal go',
     audit: { after: '50ms', gather: '0s', again: '0s', queries_per_second: 100 },
     runtime: { log_level: 'silent' },
   })
+  // A letter of an earlier life of the node, and one that the audit itself gave up.
+  for (const [name, backend] of [
+    ['es', 'es'],
+    ['@audit', '@audit'],
+  ] as const) {
+    const letters = createDeadLetters({ folder: join(folder, 'data', 'dlq', name) })
+    const about = { backend, reason: 'test', time: new Date().toISOString(), tries: 1 }
+    await letters.put([{ ...about, frame: 'earlier', n: 0, record: '{}' }])
+    await letters.close()
+  }
   const node = await startNode({ config, once: false, log: createLogger('silent') })
   t.after(() => node.stop())
   const status = () => node.status().actors['auditor']?.detail
@@ -47,6 +58,15 @@ test('a node finds and repairs what its backends lost, and lets the journal go',
     () => `es ${es.count()}, loki ${loki.count()}: ${JSON.stringify(node.status().actors)}`,
   )
   assert.ok(loki.stats.swallowed > 0)
+  const waiting = (text: string, backend: string) =>
+    new RegExp(`^log_pipeline_dead_letters_waiting\\{[^}]*backend="${backend}"[^}]*\\} 1$`, 'm').test(text)
+  let text = ''
+  // Threads hand their metrics over once a second.
+  for (let tries = 0; tries < 100 && !(waiting(text, 'es') && waiting(text, '@audit')); tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    text = await node.metrics()
+  }
+  assert.ok(waiting(text, 'es') && waiting(text, '@audit'), text)
   assert.deepEqual(
     loki
       .entries()

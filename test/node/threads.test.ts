@@ -81,5 +81,11 @@ for (const { name, rounds, placement } of placements) {
       counted.every((restarts) => restarts >= rounds),
       `restarts are counted: ${counted.join(', ')}`,
     )
+    const text = await scene.node.metrics()
+    for (const [group, { restarts }] of Object.entries(scene.node.status().groups))
+      assert.match(
+        text,
+        new RegExp(`^log_pipeline_actor_restarts_total{[^}]*group="${group}"[^}]*} ${restarts}$`, 'm'),
+      )
   })
 }

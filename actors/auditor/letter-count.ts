@@ -1,0 +1,29 @@
+// Counts the dead letters that wait in a node's folder, for the gauges that an alert looks at.
+import path from 'node:path'
+import type { ActorContext } from '../../runtime/actor.js'
+import { letterFigures, type LineCache } from '../../runtime/letter-store.js'
+
+const EVERY_MS = 30_000
+
+/** Counts now and from here on; returns what ends it. A file that has not changed is not read again. */
+export function countLetters(context: Pick<ActorContext, 'clock' | 'log' | 'metrics' | 'node'>): () => void {
+  const { clock, log, metrics, node } = context
+  const root = path.join(node.dataDir, 'dlq')
+  const counted: LineCache = new Map()
+  let counting: Promise<void> | undefined
+
+  async function count(): Promise<void> {
+    for (const [backend, { letters, bytes }] of await letterFigures(root, counted)) {
+      metrics.set('dead_letters_waiting', letters, { backend })
+      metrics.set('dead_letters_bytes', bytes, { backend })
+    }
+  }
+
+  function start(): void {
+    counting ??= count()
+      .catch((error: unknown) => log.warn({ err: error }, 'counting the dead letters failed'))
+      .finally(() => (counting = undefined))
+  }
+  start()
+  return clock.every(EVERY_MS, start)
+}
