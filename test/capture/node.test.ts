@@ -1,8 +1,9 @@
 // Captures in a whole node, run as a user runs it: a panic in a log ends up beside the archive, and the command line shows and fetches it.
 import assert from 'node:assert/strict'
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, test } from 'node:test'
+import { constants, gunzipSync } from 'node:zlib'
 import { type Desk, demandNoStack, openDesk, type Running } from '../node/desk.js'
 import { startS3StandIn } from '../stand-ins/s3.js'
 import { criLine, logFile, UID, unpack } from './scene.js'
@@ -37,6 +38,41 @@ async function list(at: Desk): Promise<Listed[]> {
   const { stdout, stderr, code } = await at.run('capture', 'list', '--json')
   assert.deepEqual([code, stderr], [0, ''])
   return JSON.parse(stdout) as Listed[]
+}
+
+const LINES = 500
+const OTHER_UID = '11111111-2222-3333-4444-555555555555'
+
+interface Kept {
+  readonly message: string
+  readonly pod_uid: string
+  readonly sample_rate?: number
+}
+
+/** Also while the node writes: what is torn at a file's end is not there yet. */
+function archived({ folder }: Desk): Kept[] {
+  const root = join(folder, 'archive')
+  if (!existsSync(root)) return []
+  return readdirSync(root, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ndjson.gz'))
+    .flatMap((name) => {
+      const bytes = readFileSync(join(root, name))
+      if (bytes.length === 0) return []
+      const text = gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH }).toString()
+      return text.split('\n').slice(0, -1)
+    })
+    .map((line) => JSON.parse(line) as Kept)
+}
+
+const keptBy = (at: Desk, word: string): number =>
+  archived(at).filter(({ message }) => message.includes(word)).length
+
+async function metricsUntil(look: () => Promise<string>, holds: (text: string) => boolean): Promise<void> {
+  for (let n = 0; n < 400; n++) {
+    if (holds(await look())) return
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+  assert.fail(await look())
 }
 
 async function stop(node: Running): Promise<void> {
@@ -77,6 +113,37 @@ test('a panic that sampling drops is captured beside the archive, listed and fet
   const out = await at.run('capture', 'get', found?.key ?? '', '-o', 'out.tar.gz')
   assert.match(out.stdout, /^out\.tar\.gz: \d+ bytes\n$/)
   assert.deepEqual(readFileSync(join(at.folder, 'out.tar.gz')), readFileSync(join(at.folder, name)))
+})
+
+test('a pod that was captured is kept in full from then on, and no other', async () => {
+  const at = desk()
+  at.write('millrace.yaml', config(''))
+  const log = at.write(logFile(), criLine('hello'))
+  const other = at.write(logFile().replace(UID, OTHER_UID), criLine('hello'))
+  const node = at.start('run')
+  const address = await node.address()
+  appendFileSync(log, criLine('panic: boom') + criLine('') + criLine('goroutine 1 [running]:'))
+  const metrics = async () => (await fetch(`http://${address}/metrics`)).text()
+  const read = (text: string) => Number(/^log_pipeline_records_read_total{.*} (\d+)$/m.exec(text)?.[1] ?? 0)
+  await metricsUntil(metrics, (text) => /^log_pipeline_sampling_boosts(?:{.*})? 1$/m.test(text))
+  const before = read(await metrics())
+  // The streams' new rates reach the thread that samples within a moment of the decision: a first line is looked for.
+  for (let n = 0; keptBy(at, 'probe') === 0 && n < 300; n++) {
+    appendFileSync(log, criLine(`probe ${n}`))
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+  const lines = Array.from({ length: LINES }, (_, n) => criLine(`DEBUG after ${n}`)).join('')
+  appendFileSync(log, lines)
+  appendFileSync(other, lines)
+  await metricsUntil(metrics, (text) => read(text) >= before + 2 * LINES)
+  await stop(node)
+  const kept = archived(at).filter(({ message }) => message.includes('after '))
+  assert.deepEqual([...new Set(kept.map(({ pod_uid }) => pod_uid))], [UID], 'only the pod that has panicked')
+  assert.deepEqual(
+    kept.map(({ message }) => Number(/after (\d+)/.exec(message)?.[1])).toSorted((a, b) => a - b),
+    Array.from({ length: LINES }, (_, n) => n),
+  )
+  assert.ok(kept.every((record) => record.sample_rate === undefined))
 })
 
 test('a store that is away: the capture is listed and fetched from the disk, and goes out by the next run', async () => {
