@@ -99,15 +99,24 @@ test('the tasks of a node that is killed are done by the other; without NATS a n
   await until('all is stored', async () => (es.count() === RECORDS && loki.count() === RECORDS) || undefined)
   es.setFaults({ delayMs: 4000, on: 'all' })
   desk.write('logs-b/2.log', lines('b', RECORDS))
+  // a has no logs yet: all that it checks is b's.
+  const earlier = Number((await detail(desk, 'a'))['records'])
   await until('tasks of b wait', async () =>
     Number((await detail(desk, 'b'))['waiting']) > 0 ? true : undefined,
   )
   b.child.kill('SIGKILL')
   await b.ended
   es.setFaults({})
+  await until("a has checked b's frames", async () => {
+    const now = await detail(desk, 'a')
+    return Number(now['records']) > earlier && now['sharedWaiting'] === 0 ? true : undefined
+  })
+  const own = Number((await detail(desk, 'a'))['records'])
   desk.write('logs-a/1.log', lines('a'))
-  const now = await settled(desk, 'a')
-  assert.ok(Number(now['agreed']) > 0)
+  await until('a has checked its own frames', async () =>
+    Number((await detail(desk, 'a'))['records']) >= own + RECORDS ? true : undefined,
+  )
+  await settled(desk, 'a')
   await server.kill()
   await until('a tells that it is alone', async () =>
     (await detail(desk, 'a'))['shared'] === false ? true : undefined,
