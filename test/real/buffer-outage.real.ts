@@ -162,6 +162,14 @@ test('a cluster of three loses the leader of its stream, twice: each record once
       (v?.backends[name]?.writtenRecords ?? 0) + (w?.backends[name]?.writtenRecords ?? 0)
     return written('es') >= RECORDS * 3 && written('loki') >= RECORDS * 3 ? true : undefined
   })
+  // A frame that was handed out twice is written twice: only an empty stream, for longer than a frame takes to come, says that all are.
+  let empty = 0
+  await until('the stream is empty', async () => {
+    const { state } = await (await jetstreamManager(connection)).streams.info(LOGS_STREAM)
+    empty = state.messages === 0 ? empty + 1 : 0
+    await sleep(500)
+    return empty >= 10 ? true : undefined
+  })
   for (const node of nodes) await ended(node)
   await connection.close()
   const { lokiCopies } = await demand(scenario, corpus)
