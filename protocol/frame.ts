@@ -11,8 +11,11 @@ export const FRAME_PREFIX_BYTES = 20
 export const FRAME_CRC_FROM = 12
 /** Bytes of one index entry: tsNs i64, offset u32, length u32, stream u32, weight f32, traceOffset u32, traceLength u32. */
 export const INDEX_ENTRY_BYTES = 32
-/** No frame is larger than this, encoded or raw; a longer length read from disk is corruption. */
-export const FRAME_BYTES_MAX = 4 * 1024 * 1024
+/**
+ * No frame is larger than this, encoded or raw; a longer length read from disk is corruption. It holds what the largest
+ * `records.frame_bytes` and `records.line_bytes_max` come to when each character of a line has to be escaped.
+ */
+export const FRAME_BYTES_MAX = 12 * 1024 * 1024
 
 export const CODEC_RAW = 0
 export const CODEC_SNAPPY = 1

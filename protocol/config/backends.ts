@@ -83,7 +83,9 @@ export const elasticsearchBackend = z.strictObject({
     .describe('Route documents to shards by a hash of this field'),
   gzip: z.boolean().default(false).describe('Compress requests (for slow networks)'),
   ...delivery,
-  batch_bytes: size('4MiB').describe('A bulk is sent when it has grown to this (1 to 15 MiB)'),
+  batch_bytes: size('4MiB', { min: '1KiB', max: '15MiB' }).describe(
+    'A bulk is sent when it has grown to this',
+  ),
   concurrency_max: z
     .number()
     .int()
@@ -117,6 +119,9 @@ export const lokiBackend = z.strictObject({
   ),
   streams_max: z.number().int().positive().default(5000).describe('Streams open at once'),
   ...delivery,
+  batch_bytes: size('3MiB', { min: '1KiB', max: '15MiB' }).describe(
+    'A push is sent when it has grown to this, or to 3 MiB: Loki refuses what comes to over 4 MiB',
+  ),
 })
 
 export const archiveBackend = z.strictObject({

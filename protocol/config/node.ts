@@ -45,10 +45,10 @@ export const journal = z
 
 export const records = z
   .strictObject({
-    line_bytes_max: size('256KiB', { min: '1KiB', max: '4MiB' }).describe(
+    line_bytes_max: size('256KiB', { min: '1KiB', max: '1MiB' }).describe(
       'Longer lines are cut and marked `"truncated":true`',
     ),
-    frame_bytes: size('1MiB', { min: '16KiB', max: '4MiB' }).describe(
+    frame_bytes: size('2MiB', { min: '16KiB', max: '4MiB' }).describe(
       'A frame is sealed when it has grown to this',
     ),
     batch_age_max: duration('500ms', { min: '1ms', max: '5m' }).describe(
@@ -76,7 +76,7 @@ export const runtime = z
       .int()
       .min(4)
       .max(256)
-      .default(16)
+      .default(8)
       .describe('Frames in memory between ingest, journal and writers'),
     log_level: z
       .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
