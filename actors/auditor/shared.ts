@@ -7,8 +7,7 @@ import type { BackendOptions } from '../../protocol/config/backends.js'
 import type { NatsOptions } from '../../protocol/config/nats.js'
 import { AUDIT_STREAM, auditSubjects } from '../../protocol/subjects.js'
 import type { ActorContext } from '../../runtime/actor.js'
-import { declareStreams } from '../../runtime/nats/declarations.js'
-import { ensureStream, openStreams } from '../../runtime/nats/streams.js'
+import { openStreamsFor } from '../../runtime/nats/open-streams.js'
 import { natsLine } from '../nats-line.js'
 import { openJetStreamQueue } from './jetstream-queue.js'
 import { openPeers, type Peers, type Told } from './peers.js'
@@ -61,11 +60,7 @@ export function joinShared(context: ActorContext, options: SharedOptions): Share
   }
 
   async function up(connection: NatsConnection): Promise<void> {
-    const manager = await openStreams(connection)
-    const done = (what: string) => log.info({ event: 'nats' }, what)
-    const { replicas } = nats.streams
-    for (const stream of declareStreams(nats).filter(({ purpose }) => purpose === 'audit'))
-      await ensureStream(manager, stream, { replicas, done })
+    await openStreamsFor(['audit'], connection, nats, (what) => log.info({ event: 'nats' }, what))
     queue = await openJetStreamQueue({
       connection,
       stream: AUDIT_STREAM,

@@ -9,9 +9,16 @@ import type { Delivery } from './holding.js'
 
 export type Verifier = Pick<FrameChecksum, 'verify'>
 
+/** A note of where the pieces lie. */
+export interface InParts {
+  readonly kind: 'parts'
+  readonly id: string
+  readonly note: PartsNote
+}
+
 export type LogMessage =
   | { readonly kind: 'frame'; readonly id: string; readonly rawBytes: number; readonly encoded: Uint8Array }
-  | { readonly kind: 'parts'; readonly id: string; readonly note: PartsNote }
+  | InParts
   | { readonly kind: 'foreign'; readonly reason: string }
 
 /** Nothing of a frame is believed before its checksum: a broken one with the id of a good one would pass for it. */

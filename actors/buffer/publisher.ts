@@ -7,11 +7,12 @@ import type { FrameMessage } from '../../protocol/messages.js'
 import { LOGS_STREAM, logsSubject } from '../../protocol/subjects.js'
 import type { Actor, ActorContext } from '../../runtime/actor.js'
 import { readFrameHeader } from '../../runtime/frame-header.js'
+import { copyPlain } from '../../runtime/frame-regions.js'
 import { demandUnchanged } from '../../runtime/slots.js'
 import { connectNats } from '../../runtime/nats/connection.js'
 import { consumerInfo, ensureConsumer } from '../../runtime/nats/consumers.js'
 import { keepLinked, type Link, type LinkState } from '../../runtime/nats/link.js'
-import { openLogStreams } from '../../runtime/nats/log-streams.js'
+import { FRAME_STREAMS, openStreamsFor } from '../../runtime/nats/open-streams.js'
 import { partBytesOf, publishParts } from './parts.js'
 import type { PublisherPlan } from './plan.js'
 import { publishFault } from './publish-fault.js'
@@ -59,7 +60,7 @@ export function publisher(context: ActorContext, plan: PublisherPlan): Actor {
 
   async function setUp(connection: NatsConnection): Promise<void> {
     const said = (what: string) => log.info({ event: 'nats' }, what)
-    const manager = await openLogStreams(connection, nats, said)
+    const manager = await openStreamsFor(FRAME_STREAMS, connection, nats, said)
     for (const backend of backends) await ensureConsumer(manager, backend, buffer, false)
     newestSeq = 0
     const js = jetstream(connection)
@@ -122,7 +123,7 @@ export function publisher(context: ActorContext, plan: PublisherPlan): Actor {
     if (session !== context.epoch) return
     let bytes = encoded
     if (slot !== undefined) {
-      bytes = new Uint8Array(Buffer.from(slots.encoded(slot).subarray(0, encodedBytes)))
+      bytes = copyPlain(new Uint8Array(encodedBytes), slots.encoded(slot).subarray(0, encodedBytes))
       demandUnchanged(slots, message)
       context.send('journal', { type: 'taken', writer: JETSTREAM_CURSOR, session, seq })
     }

@@ -7,11 +7,11 @@ import type { Actor, ActorContext } from '../../runtime/actor.js'
 import { connectNats } from '../../runtime/nats/connection.js'
 import { ensureConsumer } from '../../runtime/nats/consumers.js'
 import { keepLinked, type Link } from '../../runtime/nats/link.js'
-import { openLogStreams } from '../../runtime/nats/log-streams.js'
+import { FRAME_STREAMS, openStreamsFor } from '../../runtime/nats/open-streams.js'
 import { openChecksum } from '../journal/folder.js'
 import { createAcknowledge } from './acknowledge.js'
 import { createHolding, type Delivery, type HeldFrame } from './holding.js'
-import { deliveryOf, maySentBefore, readFrame, readLogMessage } from './message.js'
+import { deliveryOf, type InParts, maySentBefore, readFrame, readLogMessage } from './message.js'
 import { readParts, removeParts } from './parts.js'
 import type { ReceiverPlan } from './plan.js'
 import { LOG_PAYLOAD_BYTES_MIN } from './publisher.js'
@@ -64,7 +64,9 @@ export function receiver(context: ActorContext, { nats, buffer, backend }: Recei
   }
 
   async function setUp(connection: NatsConnection): Promise<void> {
-    manager = await openLogStreams(connection, nats, (what) => log.info({ event: 'nats' }, what))
+    manager = await openStreamsFor(FRAME_STREAMS, connection, nats, (what) =>
+      log.info({ event: 'nats' }, what),
+    )
     const { delivered } = await ensureConsumer(manager, backend, buffer, true)
     const { state } = await manager.streams.info(LOGS_STREAM)
     maybeSentTo = Math.min(state.last_seq, delivered.stream_seq + FORGOTTEN_MAX)
@@ -91,7 +93,7 @@ export function receiver(context: ActorContext, { nats, buffer, backend }: Recei
     if (isKnown(found.id, delivery)) return
     const suspect = maySentBefore(message) || delivery.streamSeq <= maybeSentTo
     if (found.kind === 'frame') return hand(found, delivery, suspect, undefined)
-    join(message, delivery, suspect).catch((error: unknown) => {
+    join(found, message, delivery, suspect).catch((error: unknown) => {
       report.pullFailed(error)
       acknowledge.giveBack(delivery, PARTS_AGAIN_MS)
     })
@@ -136,14 +138,18 @@ export function receiver(context: ActorContext, { nats, buffer, backend }: Recei
   }
 
   /** A frame in pieces. */
-  async function join(message: JsMsg, delivery: Delivery, suspect: boolean): Promise<void> {
-    const found = readLogMessage(message, checksum)
-    if (found.kind !== 'parts' || manager === undefined) return
-    const encoded = await readParts(manager, backend, message.subject, found.note)
-    if (isKnown(found.id, delivery)) return
+  async function join(
+    { id, note }: InParts,
+    message: JsMsg,
+    delivery: Delivery,
+    suspect: boolean,
+  ): Promise<void> {
+    if (manager === undefined) return
+    const encoded = await readParts(manager, backend, message.subject, note)
+    if (isKnown(id, delivery)) return
     if (encoded !== undefined) {
       const frame = readFrame(encoded, checksum)
-      if (frame.kind !== 'frame' || frame.id !== found.id)
+      if (frame.kind !== 'frame' || frame.id !== id)
         return refuse(delivery, message.subject, frame.kind === 'foreign' ? frame.reason : 'parts_note')
       return hand(frame, delivery, suspect, message.subject)
     }

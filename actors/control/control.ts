@@ -6,9 +6,8 @@ import type { Actor, ActorContext } from '../../runtime/actor.js'
 import { sleep } from '../../runtime/clock.js'
 import { openConfigBucket } from '../../runtime/nats/config-bucket.js'
 import { connectNats } from '../../runtime/nats/connection.js'
-import { declareStreams } from '../../runtime/nats/declarations.js'
 import { keepLinked, type Link, type LinkState } from '../../runtime/nats/link.js'
-import { ensureStream, openStreams } from '../../runtime/nats/streams.js'
+import { openStreamsFor } from '../../runtime/nats/open-streams.js'
 import { readVersion } from '../../runtime/version.js'
 import { createControlService } from './service.js'
 import { createSettings } from './settings.js'
@@ -84,10 +83,7 @@ export function controlActor(context: ActorContext, { nats, hasTraffic }: Contro
   }
 
   async function follow(connection: NatsConnection): Promise<void> {
-    const manager = await openStreams(connection)
-    const { replicas } = nats.streams
-    for (const stream of declareStreams(nats).filter(({ purpose }) => purpose === 'config'))
-      await ensureStream(manager, stream, { replicas, done: (what) => log.info({ event: 'nats' }, what) })
+    await openStreamsFor(['config'], connection, nats, (what) => log.info({ event: 'nats' }, what))
     impaired = undefined
     report()
     await settings.follow(await openConfigBucket(connection))

@@ -5,8 +5,7 @@ import { nats as natsSchema } from '../../protocol/config/nats.js'
 import { SAMPLING_KEY } from '../../protocol/subjects.js'
 import { type ConfigBucket, openConfigBucket } from '../../runtime/nats/config-bucket.js'
 import { connectNats } from '../../runtime/nats/connection.js'
-import { declareStreams } from '../../runtime/nats/declarations.js'
-import { ensureStream, openStreams } from '../../runtime/nats/streams.js'
+import { openStreamsFor } from '../../runtime/nats/open-streams.js'
 import type { Bench, Measurement } from '../harness/bench.js'
 import { createLatencies } from '../harness/histogram.js'
 import type { Kit } from '../harness/kit.js'
@@ -102,12 +101,10 @@ async function openScene(kit: Kit, nodes: number, services: number): Promise<Sce
 }
 
 async function openAdmin(url: string): Promise<Pick<Scene, 'admin' | 'bucket'>> {
-  const options = natsSchema.parse({ servers: [url] })
+  const options = natsSchema.parse({ servers: [url], streams: { replicas: 1 } })
   if (options === undefined) throw new Error('no options')
   const admin = await connectNats(options, 'bench fleet')
-  const manager = await openStreams(admin)
-  for (const stream of declareStreams(options).filter(({ purpose }) => purpose === 'config'))
-    await ensureStream(manager, stream, { replicas: 1, done: () => undefined })
+  await openStreamsFor(['config'], admin, options)
   return { admin, bucket: await openConfigBucket(admin) }
 }
 

@@ -9,8 +9,7 @@ import { CANARY_KEY, nodeKey, SAMPLING_KEY } from '../../protocol/subjects.js'
 import { checkSampling } from '../../runtime/config/sampling-section.js'
 import { parseSection } from '../../runtime/config/section.js'
 import { type BucketEntry, type ConfigBucket, openConfigBucket } from '../../runtime/nats/config-bucket.js'
-import { declareStreams } from '../../runtime/nats/declarations.js'
-import { ensureStream, openStreams } from '../../runtime/nats/streams.js'
+import { openStreamsFor } from '../../runtime/nats/open-streams.js'
 import { onInterrupt } from '../interrupt.js'
 import { positiveNumber } from '../options.js'
 import { tryOnCanaries } from './canary.js'
@@ -96,12 +95,7 @@ function run<Flags extends ConfigFlags>(action: (place: Place<Flags>) => Promise
   return async (options: Flags): Promise<void> => {
     const session = await openSession(options)
     try {
-      const manager = await openStreams(session.connection)
-      for (const stream of declareStreams(session.nats).filter(({ purpose }) => purpose === 'config'))
-        await ensureStream(manager, stream, {
-          replicas: session.nats.streams.replicas,
-          done: () => undefined,
-        })
+      await openStreamsFor(['config'], session.connection, session.nats)
       const bucket = await openConfigBucket(session.connection)
       const key = options.only === undefined ? SAMPLING_KEY : nodeKey(options.only)
       await action({ session, bucket, key, options })
