@@ -1,10 +1,11 @@
 // One connection to NATS for the actors of a thread that put work there: each is told when it is up, and sets itself up on it.
 import type { NatsConnection } from 'nats'
 import type { NatsOptions } from '../protocol/config/nats.js'
+import { saidOf } from '../protocol/errors.js'
 import type { ActorContext } from '../runtime/actor.js'
 import { sleep } from '../runtime/clock.js'
-import { connectNats } from '../runtime/nats/connection.js'
-import { keepLinked, type Link } from '../runtime/nats/link.js'
+import type { Link } from '../runtime/nats/link.js'
+import { linkToNats } from './nats-link.js'
 
 export interface LineUser {
   /** Called on each fresh connection, and again after a rejection, which becomes the trouble. */
@@ -45,7 +46,7 @@ function createLine(context: ActorContext, nats: NatsOptions): NatsLine {
         return on === connection ? user.trouble(undefined) : user.down()
       } catch (error) {
         if (on.isClosed() || ended.signal.aborted) return
-        const why = error instanceof Error ? error.message : String(error)
+        const why = saidOf(error)
         log.error({ event: 'nats', reason: why }, 'work can not be put to NATS')
         user.trouble(why)
       }
@@ -54,8 +55,8 @@ function createLine(context: ActorContext, nats: NatsOptions): NatsLine {
   }
 
   function open(): Link {
-    return keepLinked({
-      connect: () => connectNats(nats, `millrace ${node.clusterId}/${node.id} work`),
+    return linkToNats(context, nats, {
+      name: `millrace ${node.clusterId}/${node.id} work`,
       async setUp(fresh) {
         connection = fresh
         for (const user of users.keys()) void setUp(user, fresh)
@@ -69,10 +70,6 @@ function createLine(context: ActorContext, nats: NatsOptions): NatsLine {
           user.trouble(state.reason)
         }
       },
-      complaint: (error) => log.warn({ event: 'nats', reason: error.message }, 'NATS complains'),
-      retry: nats.retry,
-      clock,
-      random: () => context.random(),
     })
   }
 

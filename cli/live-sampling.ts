@@ -2,7 +2,7 @@
 import type { Logger } from 'pino'
 import { BOOSTS_MAX } from '../actors/traffic/boosts.js'
 import type { SamplingOptions } from '../protocol/config/sampling.js'
-import { MillraceError } from '../protocol/errors.js'
+import { MillraceError, saidOf } from '../protocol/errors.js'
 import type { MessageOf } from '../protocol/messages.js'
 import type { NodeSampling } from '../protocol/status.js'
 import type { Boost, BoostMatch } from '../protocol/traffic.js'
@@ -63,7 +63,7 @@ export function createLiveSampling({ live, metrics, log, send, nowMs }: LiveSamp
       return step()
     } catch (error) {
       const large = error instanceof RangeError
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = saidOf(error)
       refuse(reason)
       throw large ? new MillraceError('config.sampling', reason, { cause: error }) : error
     }

@@ -1,6 +1,6 @@
 // The command line: finds the command, loads only its file, and turns every error into one line and an exit code.
 import { Command, CommanderError } from 'commander'
-import { MillraceError } from '../protocol/errors.js'
+import { MillraceError, saidOf } from '../protocol/errors.js'
 import { readVersion } from '../runtime/version.js'
 import { listenForSignals } from './signals.js'
 
@@ -159,7 +159,7 @@ function settle(command: Command, name: string): void {
 
 function report(error: unknown, debug: boolean): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-  const message = error instanceof Error ? error.message : String(error)
+  const message = saidOf(error)
   const code = error instanceof MillraceError ? error.code : undefined
   for (const line of message.split('\n')) process.stderr.write(`millrace: ${line}\n`)
   if (debug) process.stderr.write(`${stackOf(error)}\n`)

@@ -4,7 +4,7 @@ import type { NodePlan } from '../actors/plan.js'
 import type { ActorPlan } from '../runtime/group-host.js'
 import type { Config } from '../protocol/config/schema.js'
 import type { BreakerAction } from '../protocol/control/verbs.js'
-import { MillraceError } from '../protocol/errors.js'
+import { MillraceError, saidOf } from '../protocol/errors.js'
 import type { Message, MessageOf } from '../protocol/messages.js'
 import type { NodeStatus } from '../protocol/status.js'
 import type { BoostMatch } from '../protocol/traffic.js'
@@ -159,7 +159,7 @@ export function createNodeControl(options: NodeControlOptions): NodeControl {
       const told = { event: 'settings', origin: settings.origin(), applied_ms: applied?.appliedMs }
       log.info(told, 'the settings of the cluster are followed')
     } catch (error) {
-      refused = error instanceof Error ? error.message : String(error)
+      refused = saidOf(error)
       log.error({ event: 'settings', reason: refused }, "the cluster's sampling settings are refused")
     }
     const answered = refused === undefined ? {} : { refused }

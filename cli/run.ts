@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { Command } from 'commander'
 import type { Logger } from 'pino'
-import { MillraceError, systemCode } from '../protocol/errors.js'
+import { MillraceError, saidOf, systemCode } from '../protocol/errors.js'
 import { deadLetterCount } from '../runtime/dead-letters.js'
 import { type LoadedConfig, loadConfig } from '../runtime/config/load.js'
 import type { NodeStatus } from '../protocol/status.js'
@@ -99,7 +99,7 @@ function loadOr(file: string, refuse: (reason: string) => void): LoadedConfig {
   try {
     return loadConfig(file)
   } catch (error) {
-    refuse(error instanceof Error ? error.message : String(error))
+    refuse(saidOf(error))
     throw error
   }
 }

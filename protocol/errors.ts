@@ -32,3 +32,6 @@ export function systemCode(error: unknown): string | undefined {
   }
   return undefined
 }
+
+/** What was thrown, in its own words: a message without the name of its class. */
+export const saidOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown))

@@ -1,5 +1,5 @@
 // The filter language of `tap`: terms joined by AND, compiled to a predicate over a record's line.
-import { MillraceError } from './errors.js'
+import { MillraceError, saidOf } from './errors.js'
 import { levelName, levelRank } from './level-rank.js'
 
 /** One term. `word` is a substring of the whole line; the others look at one field. */
@@ -167,7 +167,7 @@ function checkRegex(value: string, column: number): void {
   try {
     if (new RegExp(value, 'u').test('') === undefined) return
   } catch (error) {
-    fail(column, error instanceof Error ? error.message : String(error))
+    fail(column, saidOf(error))
   }
   // (a+)+ and (a|aa)+ take exponential time on some inputs, and a filter runs on the node's own thread.
   if (/\((?:[^()\\]|\\.)*[*+|}](?:[^()\\]|\\.)*\)(?:[*+]|\{\d+,)/.test(value)) {

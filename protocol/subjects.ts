@@ -70,6 +70,9 @@ export const AUDIT_OF_ALL = 'millrace.audit.>'
 /** Tasks of the nodes that write to the same backends; `.first` and `.again` follow, by the stage. `backends`: a token that stands for those. */
 export const auditSubjects = (cluster: string, backends: string) =>
   `millrace.audit.${subjectToken(cluster)}.${backends}`
+/** Begins the names of the consumers of those tasks: what a token may hold, a consumer's name may too. */
+export const auditConsumers = (cluster: string, backends: string) =>
+  `audit-${subjectToken(cluster)}-${backends}`
 /** What auditors tell each other: frames that were checked for a node, and tasks that only it can mend. Not in a stream. */
 export const auditorSubject = (cluster: string, node: string) =>
   `millrace.auditor.${subjectToken(cluster)}.${subjectToken(node)}`

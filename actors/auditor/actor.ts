@@ -4,6 +4,7 @@ import { AUDIT_CURSOR, type AuditFrame, type AuditTask } from '../../protocol/au
 import type { AuditOptions } from '../../protocol/config/audit.js'
 import type { BackendOptions } from '../../protocol/config/backends.js'
 import type { NatsOptions } from '../../protocol/config/nats.js'
+import { saidOf } from '../../protocol/errors.js'
 import type { Actor, ActorContext } from '../../runtime/actor.js'
 import { type AuditLog, openAuditLog } from './audit-log.js'
 import type { Engine } from './engine.js'
@@ -222,5 +223,3 @@ export function auditor(context: ActorContext, { audit, backends, nats }: Audito
     },
   }
 }
-
-const saidOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

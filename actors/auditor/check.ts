@@ -1,6 +1,6 @@
 // Checks frames against the backends: counts of hundreds at once, record by record where they differ; then repairs what is missing.
 import type { AuditTask } from '../../protocol/audit.js'
-import { MillraceError } from '../../protocol/errors.js'
+import { MillraceError, saidOf } from '../../protocol/errors.js'
 import type { Clock } from '../../runtime/clock.js'
 import type { Metrics } from '../../runtime/metrics.js'
 import { type AuditLog, NUMBERS_SHOWN } from './audit-log.js'
@@ -169,7 +169,7 @@ export function createChecker(options: CheckerOptions): Checker {
   /** A backend that gives no answer is expected; anything else is a disk that refuses or a bug, and must be seen. */
   function reasonOf(error: unknown): string {
     if (!(error instanceof MillraceError)) options.unexpected(error)
-    return error instanceof Error ? error.message : String(error)
+    return saidOf(error)
   }
 
   async function judgeOrPostpone(task: AuditTask, differences: readonly Difference[]): Promise<Verdict> {

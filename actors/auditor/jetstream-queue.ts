@@ -1,17 +1,10 @@
 // The audit's queue that all nodes of a cluster share: a work queue in JetStream; any node takes what is due.
-import {
-  AckPolicy,
-  type Consumer,
-  jetstream,
-  JetStreamApiError,
-  type JetStreamManager,
-  jetstreamManager,
-  type JsMsg,
-} from '@nats-io/jetstream'
+import { AckPolicy, type Consumer, jetstream, jetstreamManager, type JsMsg } from '@nats-io/jetstream'
 import { nanos, type NatsConnection } from 'nats'
 import { type AuditTask, soundTask } from '../../protocol/audit.js'
 import { MillraceError } from '../../protocol/errors.js'
 import type { Clock } from '../../runtime/clock.js'
+import { ensureDurable } from '../../runtime/nats/consumers.js'
 import type { AuditQueue, Leased } from './queue.js'
 
 /*
@@ -45,8 +38,6 @@ export interface JetStreamQueueOptions {
 const STAGES = ['first', 'again'] as const
 /** The consumers of backends that nobody has any more go with their last task. */
 const CONSUMER_UNUSED_MS = 7 * 86_400_000
-/** JetStream's "consumer already exists": with other settings, of a node with another lease. */
-const CONSUMER_EXISTS = 10148
 /** One too early, one when it is due, and a node that dies with it now and then. */
 const DELIVERIES_MAX = 50
 /** Messages that went back with a delay count as well. */
@@ -67,15 +58,16 @@ export async function openJetStreamQueue(options: JetStreamQueueOptions): Promis
   const open: Consumer[] = []
   for (const stage of STAGES) {
     const name = `${options.consumers}-${stage}`
-    await addConsumer(manager, stream, {
+    const config = {
       durable_name: name,
       filter_subject: `${subjects}.${stage}`,
       ack_policy: AckPolicy.Explicit,
-      ack_wait: nanos(options.ackWaitMs),
       max_deliver: -1,
-      max_ack_pending: ACK_PENDING_MAX,
       inactive_threshold: nanos(CONSUMER_UNUSED_MS),
-    })
+    }
+    // A node with another lease: the last one counts.
+    const limits = { ack_wait: nanos(options.ackWaitMs), max_ack_pending: ACK_PENDING_MAX }
+    await ensureDurable(manager, { stream, config, limits }, { update: true })
     open.push(await js.consumers.get(stream, name))
   }
   const held = new Set<JsMsg>()
@@ -184,19 +176,6 @@ export async function openJetStreamQueue(options: JetStreamQueueOptions): Promis
       held.clear()
       await connection.flush()
     },
-  }
-}
-
-async function addConsumer(
-  manager: JetStreamManager,
-  stream: string,
-  config: Parameters<JetStreamManager['consumers']['add']>[1] & { durable_name: string },
-): Promise<void> {
-  try {
-    await manager.consumers.add(stream, config)
-  } catch (error) {
-    if (!(error instanceof JetStreamApiError) || error.code !== CONSUMER_EXISTS) throw error
-    await manager.consumers.update(stream, config.durable_name, config)
   }
 }
 

@@ -5,7 +5,7 @@ import type { AuditTask } from '../../protocol/audit.js'
 import type { AuditOptions } from '../../protocol/config/audit.js'
 import type { BackendOptions } from '../../protocol/config/backends.js'
 import type { NatsOptions } from '../../protocol/config/nats.js'
-import { AUDIT_STREAM, auditSubjects } from '../../protocol/subjects.js'
+import { AUDIT_STREAM, auditConsumers, auditSubjects } from '../../protocol/subjects.js'
 import type { ActorContext } from '../../runtime/actor.js'
 import { openStreamsFor } from '../../runtime/nats/open-streams.js'
 import { natsLine } from '../nats-line.js'
@@ -65,7 +65,7 @@ export function joinShared(context: ActorContext, options: SharedOptions): Share
       connection,
       stream: AUDIT_STREAM,
       subjects: auditSubjects(node.clusterId, token),
-      consumers: `audit-${subjectSafe(node.clusterId)}-${token}`,
+      consumers: auditConsumers(node.clusterId, token),
       clock,
       pollMs: Math.max(POLL_MS_MIN, audit.gather),
       ackWaitMs: audit.lease,
@@ -96,6 +96,3 @@ export function joinShared(context: ActorContext, options: SharedOptions): Share
     },
   }
 }
-
-/** Consumers' names have no dots, spaces or wildcards; clusters whose names differ in those alone share no subject all the same. */
-const subjectSafe = (name: string): string => createHash('sha256').update(name).digest('hex').slice(0, 8)

@@ -1,5 +1,6 @@
 // What the auditor says of itself: its status when it changes, its gauges, a log line where something differs.
 import type { ActorContext } from '../../runtime/actor.js'
+import { createStatusLine } from '../status-line.js'
 import type { Verdict } from './check.js'
 import type { QueueFigures } from './queue.js'
 
@@ -31,7 +32,7 @@ export function createTally(context: ActorContext): Tally {
   let sharedReason: string | undefined
   let backendReason: string | undefined
   let saidMs = Number.NEGATIVE_INFINITY
-  let lastSent = ''
+  const tellStatus = createStatusLine(context)
 
   function say(): void {
     const reason = queueReason ?? backendReason ?? sharedReason
@@ -40,14 +41,7 @@ export function createTally(context: ActorContext): Tally {
         ? {}
         : { shared: shared.connected, ...(shared.connected ? { sharedWaiting: shared.waiting } : {}) }
     const detail = { ...ofAll, waiting: figures.waiting, due: figures.due, records, ...counts }
-    const text = JSON.stringify({ reason, detail })
-    if (text === lastSent) return
-    lastSent = text
-    const said = { type: 'status', actor: context.name, ready: true, detail } as const
-    context.send(
-      'supervisor',
-      reason === undefined ? said : { ...said, reason: `degraded: audit: ${reason}` },
-    )
+    tellStatus(detail, reason === undefined ? undefined : `audit: ${reason}`)
   }
 
   function warnOften(reason: string): void {

@@ -1,6 +1,7 @@
 // What a failed publish means: has the server refused the frame, or does nobody know; and the reason in words.
 import { JetStreamApiError } from '@nats-io/jetstream'
 import { errors } from 'nats'
+import { saidOf } from '../../protocol/errors.js'
 import { LOGS_STREAM } from '../../protocol/subjects.js'
 import type { PublishFault } from './window.js'
 
@@ -8,7 +9,7 @@ import type { PublishFault } from './window.js'
 const FULL = new Set([10023, 10047, 10077, 10002, 10028])
 
 export function publishFault(error: unknown): PublishFault {
-  const said = error instanceof Error ? error.message : String(error)
+  const said = saidOf(error)
   if (error instanceof JetStreamApiError) {
     if (FULL.has(error.code))
       return {

@@ -9,10 +9,11 @@ import type { Actor, ActorContext } from '../../runtime/actor.js'
 import { readFrameHeader } from '../../runtime/frame-header.js'
 import { copyPlain } from '../../runtime/frame-regions.js'
 import { demandUnchanged } from '../../runtime/slots.js'
-import { connectNats } from '../../runtime/nats/connection.js'
 import { consumerInfo, ensureConsumer } from '../../runtime/nats/consumers.js'
-import { keepLinked, type Link, type LinkState } from '../../runtime/nats/link.js'
+import type { Link, LinkState } from '../../runtime/nats/link.js'
 import { FRAME_STREAMS, openStreamsFor } from '../../runtime/nats/open-streams.js'
+import { linkToNats } from '../nats-link.js'
+import { createStatusLine } from '../status-line.js'
 import { partBytesOf, publishParts } from './parts.js'
 import type { PublisherPlan } from './plan.js'
 import { publishFault } from './publish-fault.js'
@@ -34,7 +35,7 @@ export function publisher(context: ActorContext, plan: PublisherPlan): Actor {
   const subject = logsSubject(node.clusterId, node.id)
   let link: Link | undefined
   let state: LinkState = { up: false, reason: 'connecting to NATS' }
-  let lastStatus = ''
+  const tellStatus = createStatusLine(context)
   /** Of this connection's stream: a lower one means that it was made anew, perhaps without consumers. */
   let newestSeq = 0
   const timers: (() => void)[] = []
@@ -143,11 +144,7 @@ export function publisher(context: ActorContext, plan: PublisherPlan): Actor {
       inFlight: window.inFlight(),
       waiting: window.waiting(),
     }
-    const said = JSON.stringify({ reason, detail })
-    if (said === lastStatus) return
-    lastStatus = said
-    const why = reason === undefined ? {} : { reason: `degraded: ${reason}` }
-    context.send('supervisor', { type: 'status', actor: context.name, ready: true, ...why, detail })
+    tellStatus(detail, reason)
   }
 
   return {
@@ -160,9 +157,9 @@ export function publisher(context: ActorContext, plan: PublisherPlan): Actor {
         // No bound: what bounds it is the window.
         backfillBytesPerSecond: 0,
       })
-      link = keepLinked({
-        connect: () =>
-          connectNats(nats, `millrace publisher ${node.clusterId}/${node.id}`, LOG_PAYLOAD_BYTES_MIN),
+      link = linkToNats(context, nats, {
+        name: `millrace publisher ${node.clusterId}/${node.id}`,
+        payloadBytesMin: LOG_PAYLOAD_BYTES_MIN,
         setUp,
         changed(next) {
           state = next
@@ -173,10 +170,6 @@ export function publisher(context: ActorContext, plan: PublisherPlan): Actor {
           else log.error(event, 'frames wait in the journal: no way into JetStream')
           report()
         },
-        complaint: (error) => log.warn({ event: 'buffer', reason: error.message }, 'NATS complains'),
-        retry: nats.retry,
-        clock,
-        random: () => context.random(),
       })
       timers.push(clock.every(TICK_MS, report))
       report()

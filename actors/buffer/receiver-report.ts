@@ -1,8 +1,10 @@
 // What a backend's receiver says of itself: status, gauges of what waits in JetStream, and when all that waited has been delivered.
 import type { ConsumerInfo, JetStreamManager, JsMsg } from '@nats-io/jetstream'
+import { saidOf } from '../../protocol/errors.js'
 import { LOGS_STREAM } from '../../protocol/subjects.js'
 import type { ActorContext } from '../../runtime/actor.js'
 import type { LinkState } from '../../runtime/nats/link.js'
+import { createStatusLine } from '../status-line.js'
 import type { Holding } from './holding.js'
 
 export interface ReceiverReport {
@@ -39,7 +41,7 @@ export function createReceiverReport(
   let fault: string | undefined
   let faultMs = Number.NEGATIVE_INFINITY
   let publishedMs = 0
-  let lastStatus = ''
+  const tellStatus = createStatusLine(context)
   let redelivered = 0
 
   async function ask(): Promise<ConsumerInfo | undefined> {
@@ -60,7 +62,7 @@ export function createReceiverReport(
   }
 
   function pullFailed(error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = saidOf(error)
     if (reason !== fault) log.warn({ event: 'buffer', backend, reason }, 'JetStream did not answer')
     fault = reason
     faultMs = clock.monotonic()
@@ -81,11 +83,7 @@ export function createReceiverReport(
       window,
       redelivered,
     }
-    const said = JSON.stringify({ reason, detail })
-    if (said === lastStatus) return
-    lastStatus = said
-    const why = reason === undefined ? {} : { reason: `degraded: ${reason}` }
-    context.send('supervisor', { type: 'status', actor: context.name, ready: true, ...why, detail })
+    tellStatus(detail, reason)
   }
 
   async function untilDelivered(flush: () => void): Promise<void> {

@@ -4,11 +4,11 @@ import type { NatsConnection } from 'nats'
 import type { MessageOf } from '../../protocol/messages.js'
 import { LOGS_STREAM } from '../../protocol/subjects.js'
 import type { Actor, ActorContext } from '../../runtime/actor.js'
-import { connectNats } from '../../runtime/nats/connection.js'
 import { ensureConsumer } from '../../runtime/nats/consumers.js'
-import { keepLinked, type Link } from '../../runtime/nats/link.js'
+import type { Link } from '../../runtime/nats/link.js'
 import { FRAME_STREAMS, openStreamsFor } from '../../runtime/nats/open-streams.js'
 import { openChecksum } from '../journal/folder.js'
+import { linkToNats } from '../nats-link.js'
 import { createAcknowledge } from './acknowledge.js'
 import { createHolding, type Delivery, type HeldFrame } from './holding.js'
 import { deliveryOf, type InParts, maySentBefore, readFrame, readLogMessage } from './message.js'
@@ -186,15 +186,11 @@ export function receiver(context: ActorContext, { nats, buffer, backend }: Recei
 
   return {
     start() {
-      link = keepLinked({
-        connect: () =>
-          connectNats(nats, `millrace writer ${node.clusterId}/${node.id} ${backend}`, LOG_PAYLOAD_BYTES_MIN),
+      link = linkToNats(context, nats, {
+        name: `millrace writer ${node.clusterId}/${node.id} ${backend}`,
+        payloadBytesMin: LOG_PAYLOAD_BYTES_MIN,
         setUp,
         changed: report.linkChanged,
-        complaint: (error) => log.warn({ event: 'buffer', backend, reason: error.message }, 'NATS complains'),
-        retry: nats.retry,
-        clock,
-        random: () => context.random(),
       })
       timers.push(clock.every(buffer.ack_wait / 3, keepHeld), report.start())
     },

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { systemCode } from '../../protocol/errors.js'
 import type { MessageOf } from '../../protocol/messages.js'
 import type { Actor, ActorContext } from '../../runtime/actor.js'
+import { createStatusLine } from '../status-line.js'
 import type { Detection } from './detection.js'
 import { readFigures } from './figures.js'
 import { identify } from './identify.js'
@@ -65,7 +66,7 @@ export function capture(context: ActorContext, plan: CaptureActorOptions): Actor
   let taken = 0
   let skipped = 0
   let lostCount = 0
-  let sentStatus = ''
+  const sayStatus = createStatusLine(context)
 
   function notice(detection: Detection): void {
     if (detection.reason === 'asked' || options.detect.includes(detection.reason)) begin(consider(detection))
@@ -151,12 +152,7 @@ export function capture(context: ActorContext, plan: CaptureActorOptions): Actor
       cgroup_pods: cgroups.pods() ?? 'no control groups',
       api_pods: pods.count() ?? 'not told',
     }
-    const reason = fault === undefined ? {} : { reason: `${waiting} captures wait on disk: ${fault}` }
-    const status = { type: 'status' as const, actor: context.name, ready: true, ...reason, detail }
-    const text = JSON.stringify(status)
-    if (text === sentStatus) return
-    sentStatus = text
-    context.send('supervisor', status)
+    sayStatus(detail, fault === undefined ? undefined : `${waiting} captures wait on disk: ${fault}`)
   }
 
   return {

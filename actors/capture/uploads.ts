@@ -1,6 +1,6 @@
 // Brings captures from the disk to the store, newest first, and tries until each is there.
 import type { CaptureOptions } from '../../protocol/config/capture.js'
-import { systemCode } from '../../protocol/errors.js'
+import { saidOf, systemCode } from '../../protocol/errors.js'
 import type { ActorContext } from '../../runtime/actor.js'
 import { backoffMs } from '../../runtime/retry.js'
 import type { Spool } from './spool.js'
@@ -88,7 +88,7 @@ export function createUploads({ context, spool, retry, open, onChange }: Uploads
 
   function failed(error: unknown): void {
     failures++
-    const text = error instanceof Error ? error.message : String(error)
+    const text = saidOf(error)
     metrics.add('capture_store_errors_total', 1, { code: systemCode(causeOf(error)) ?? 'unknown' })
     if (text !== fault) log.warn({ detail: text }, 'a capture waits on disk for its store')
     fault = text

@@ -1,14 +1,16 @@
 // The actor `control`: the node's connection to NATS, its settings from the cluster, its traffic counts and its verbs.
 import type { NatsConnection } from 'nats'
 import type { NatsOptions } from '../../protocol/config/nats.js'
+import { saidOf } from '../../protocol/errors.js'
 import { controlSubject } from '../../protocol/subjects.js'
 import type { Actor, ActorContext } from '../../runtime/actor.js'
 import { sleep } from '../../runtime/clock.js'
 import { openConfigBucket } from '../../runtime/nats/config-bucket.js'
-import { connectNats } from '../../runtime/nats/connection.js'
-import { keepLinked, type Link, type LinkState } from '../../runtime/nats/link.js'
+import type { Link, LinkState } from '../../runtime/nats/link.js'
 import { openStreamsFor } from '../../runtime/nats/open-streams.js'
 import { readVersion } from '../../runtime/version.js'
+import { linkToNats } from '../nats-link.js'
+import { createStatusLine } from '../status-line.js'
 import { createControlService } from './service.js'
 import { createSettings } from './settings.js'
 import { createTrafficExchange } from './traffic-exchange.js'
@@ -35,7 +37,7 @@ export function controlActor(context: ActorContext, { nats, hasTraffic }: Contro
   let impaired: string | undefined
   /** A permission that the account does not have; what was refused stays refused for as long as the connection lives. */
   let lacking: string | undefined
-  let lastStatus = ''
+  const tellStatus = createStatusLine(context)
   const timers: (() => void)[] = []
 
   const settings = createSettings(context)
@@ -74,7 +76,7 @@ export function controlActor(context: ActorContext, { nats, hasTraffic }: Contro
         await follow(connection)
       } catch (error) {
         if (connection.isClosed()) return
-        impaired = error instanceof Error ? error.message : String(error)
+        impaired = saidOf(error)
         log.error({ event: 'nats', reason: impaired }, 'the settings of the cluster can not be followed')
         report()
       }
@@ -117,31 +119,23 @@ export function controlActor(context: ActorContext, { nats, hasTraffic }: Contro
       summing,
       nodes,
     }
-    const said = JSON.stringify({ reason, detail })
-    if (said === lastStatus) return
-    lastStatus = said
-    const why = reason === undefined ? {} : { reason }
-    context.send('supervisor', { type: 'status', actor: context.name, ready: true, ...why, detail })
+    tellStatus(detail, reason)
   }
 
   return {
     start() {
       settings.start()
       report()
-      link = keepLinked({
-        connect: () => connectNats(nats, `millrace ${node.clusterId}/${node.id}`),
+      link = linkToNats(context, nats, {
+        name: `millrace ${node.clusterId}/${node.id}`,
         setUp,
         changed,
         complaint(error) {
-          log.warn({ event: 'nats', reason: error.message }, 'NATS complains')
           if (/permissions violation/i.test(error.message)) {
             lacking = `${error.message}; grant it to the account, ${controlSubject(node.id, '*')} is what ctl uses`
             report()
           }
         },
-        retry: nats.retry,
-        clock,
-        random: () => context.random(),
       })
       timers.push(
         clock.every(TICK_MS, () => {

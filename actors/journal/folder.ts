@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { createKernel } from '../../kernel/kernel.js'
 import type { JournalOptions } from '../../protocol/config/node.js'
-import { MillraceError } from '../../protocol/errors.js'
+import { MillraceError, saidOf } from '../../protocol/errors.js'
 import type { ActorContext } from '../../runtime/actor.js'
 import { createFrameChecksum, type FrameChecksum, frameChecksumBytes } from '../../runtime/frame-checksum.js'
 import { makeFolder } from '../../runtime/make-folder.js'
@@ -77,7 +77,7 @@ function lockLost(dataDir: string): MillraceError {
 }
 
 function unusable(dataDir: string, cause: unknown): MillraceError {
-  const why = cause instanceof Error ? cause.message : String(cause)
+  const why = saidOf(cause)
   const text = `data_dir ${dataDir}: the journal can't be opened there (${why}); give node.data_dir a folder that this user may write`
   return new MillraceError('journal.directory', text, { cause })
 }

@@ -1,4 +1,5 @@
 // Taps: shows operators the records that pass, filtered and at a bounded rate, without ever slowing the journal down.
+import { saidOf } from '../../protocol/errors.js'
 import { compileFilter } from '../../protocol/filter.js'
 import type { Clock } from '../../runtime/clock.js'
 
@@ -60,7 +61,7 @@ export function createTaps(clock: Clock, send: (id: number, ndjson: string) => v
         taps.set(id, { matches, limitPerSecond: limit, records: limit, bytes: SEARCH_BYTES_PER_SECOND })
         return undefined
       } catch (error) {
-        return error instanceof Error ? error.message : String(error)
+        return saidOf(error)
       }
     },
     close: (id) => void taps.delete(id),

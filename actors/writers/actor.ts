@@ -1,5 +1,6 @@
 // The actor `writer.<name>`: takes frames from the journal, feeds one backend, says when a frame is done, and tells how the backend is.
 import path from 'node:path'
+import { saidOf } from '../../protocol/errors.js'
 import { createFrameCodec } from '../../runtime/frame-codec.js'
 import type { BackendOptions } from '../../protocol/config/backends.js'
 import type { Actor, ActorContext } from '../../runtime/actor.js'
@@ -139,7 +140,7 @@ export function writerActor(
         return
       } catch (error) {
         if (ending.signal.aborted) return
-        const reason = error instanceof Error ? error.message : String(error)
+        const reason = saidOf(error)
         health.openFailed(reason)
         metrics.add('write_failed_total', 1, { backend: name })
         await sleep(

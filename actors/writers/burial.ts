@@ -1,5 +1,6 @@
 // Puts refused records into the dead letters, one call after the other, and settles them once they are durable.
 import type { Logger } from 'pino'
+import { saidOf } from '../../protocol/errors.js'
 import { type Clock, sleep } from '../../runtime/clock.js'
 import type { DeadLetters } from '../../runtime/dead-letters.js'
 import type { Metrics } from '../../runtime/metrics.js'
@@ -46,7 +47,7 @@ export function createBurial(context: BurialContext): Burial {
         blocked = undefined
         return true
       } catch (error) {
-        blocked = error instanceof Error ? error.message : String(error)
+        blocked = saidOf(error)
         if (failures === 1)
           log.error({ backend }, `dead letters cannot be written, delivery waits: ${blocked}`)
         await sleep(

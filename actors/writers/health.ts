@@ -1,6 +1,7 @@
 // What a writer says about its backend: status to the supervisor, alerts in the log, outage and recovery to the journal, gauges.
 import type { ActorContext } from '../../runtime/actor.js'
 import type { BreakerState } from '../../runtime/breaker.js'
+import { createStatusLine } from '../status-line.js'
 import type { Ledger } from './ledger.js'
 import type { Fault } from './writer.js'
 
@@ -37,7 +38,7 @@ export function createHealth(context: ActorContext, backend: string, from: strin
   let failedToOpen = false
   let outageMs: number | undefined
   let lastFault: string | undefined
-  let lastSent = ''
+  const tellStatus = createStatusLine(context)
 
   /** The journal must not send what would only wait, and begins the gap here. */
   function outage(reason: string): void {
@@ -58,10 +59,10 @@ export function createHealth(context: ActorContext, backend: string, from: strin
   }
 
   function reasonOf(report: HealthReport): string | undefined {
-    if (unopened !== undefined) return failedToOpen ? `degraded: ${backend}: ${unopened}` : undefined
-    if (report.buried !== undefined) return `degraded: ${backend}: ${report.buried}`
-    if (report.breaker !== 'closed') return `degraded: ${backend}: ${lastFault ?? 'down'}`
-    return report.fault === undefined ? undefined : `degraded: ${backend}: ${report.fault.reason}`
+    if (unopened !== undefined) return failedToOpen ? `${backend}: ${unopened}` : undefined
+    if (report.buried !== undefined) return `${backend}: ${report.buried}`
+    if (report.breaker !== 'closed') return `${backend}: ${lastFault ?? 'down'}`
+    return report.fault === undefined ? undefined : `${backend}: ${report.fault.reason}`
   }
 
   return {
@@ -88,7 +89,6 @@ export function createHealth(context: ActorContext, backend: string, from: strin
     report(report) {
       metrics.set('write_concurrency', report.concurrency, { backend })
       if (report.fault !== undefined) lastFault = report.fault.reason
-      const reason = reasonOf(report)
       const { breaker, concurrency, inFlight, frames, bytes, waiting } = report
       const detail = {
         breaker: unopened === undefined ? breaker : 'open',
@@ -99,17 +99,7 @@ export function createHealth(context: ActorContext, backend: string, from: strin
         bytes,
         waiting,
       }
-      const text = JSON.stringify({ reason, detail })
-      if (text === lastSent) return
-      lastSent = text
-      const actor = context.name
-      context.send('supervisor', {
-        type: 'status',
-        actor,
-        ready: true,
-        ...(reason === undefined ? {} : { reason }),
-        detail,
-      })
+      tellStatus(detail, reasonOf(report))
     },
   }
 }

@@ -1,6 +1,6 @@
 // The options of a benchmark: declared once, read from the command line, shown by --help.
 import { parseArgs } from 'node:util'
-import { MillraceError } from '../../protocol/errors.js'
+import { MillraceError, saidOf } from '../../protocol/errors.js'
 
 export interface OptionDeclaration {
   /** What its value is called in the help; left out: a switch. */
@@ -77,7 +77,7 @@ function parse(
       string | boolean | undefined
     >
   } catch (cause) {
-    const [reason] = (cause instanceof Error ? cause.message : String(cause)).split('. ')
+    const [reason] = saidOf(cause).split('. ')
     throw new MillraceError('usage.bench', `${of}: ${reason}; see \`${of} --help\``, { cause })
   }
 }

@@ -1,6 +1,6 @@
 // A staged roll-out: a share of the nodes takes the settings first, is watched, and then all take them or none does.
 import { canaryBelow, nodeShare } from '../../protocol/control/settings.js'
-import { MillraceError } from '../../protocol/errors.js'
+import { MillraceError, saidOf } from '../../protocol/errors.js'
 import type { NodeStatus } from '../../protocol/status.js'
 import { CANARY_KEY } from '../../protocol/subjects.js'
 import { sleep, systemClock } from '../../runtime/clock.js'
@@ -57,7 +57,7 @@ export async function tryOnCanaries(
     }
   } catch (error) {
     await bucket.delete(CANARY_KEY)
-    const text = error instanceof Error ? error.message : String(error)
+    const text = saidOf(error)
     throw new MillraceError('ctl.canary', `rolled back, all nodes keep the settings they had: ${text}`, {
       cause: error,
     })

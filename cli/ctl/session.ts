@@ -4,7 +4,7 @@ import { Svcm } from '@nats-io/services'
 import { errors, type Msg, type NatsConnection } from 'nats'
 import { nats as natsSchema, type NatsOptions } from '../../protocol/config/nats.js'
 import type { ControlAnswer, ControlEnvelope, Verb } from '../../protocol/control/verbs.js'
-import { MillraceError } from '../../protocol/errors.js'
+import { MillraceError, saidOf } from '../../protocol/errors.js'
 import { controlSubject, SERVICE_NAME } from '../../protocol/subjects.js'
 import { loadConfig } from '../../runtime/config/load.js'
 import { connectNats } from '../../runtime/nats/connection.js'
@@ -94,7 +94,7 @@ function askFault(node: string, verb: Verb, timeoutMs: number, cause: unknown): 
     const text = `no node ${node} answers ${verb} on NATS; \`millrace ctl nodes\` lists those that do`
     return new MillraceError('node.unreachable', text, { cause })
   }
-  const said = cause instanceof Error ? cause.message : String(cause)
+  const said = saidOf(cause)
   if (/permissions violation/i.test(said)) {
     const text = `these credentials may not use ${verb}: NATS refuses ${controlSubject(node, verb)}; grant it to the account`
     return new MillraceError('nats.permission', text, { cause })

@@ -24,7 +24,7 @@ export function statusText(status: NodeStatus): string {
   const lines = [
     `${status.node} ${status.version}: ${status.ready ? 'ready' : 'NOT READY'}, up ${Math.round(status.uptimeMs / 1000)} s`,
     ...status.reasons.map((reason) => `not ready: ${reason}`),
-    ...status.degraded.map((what) => `degraded: ${what.replace(/^degraded: /, '')}`),
+    ...status.degraded.map((what) => `degraded: ${what}`),
     `records: ${counters.readRecords} read, ${counters.keptRecords} kept`,
     `journal: ${journal.bytes} bytes in ${journal.segments} segments`,
     ...Object.entries(backends).map(

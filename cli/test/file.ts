@@ -1,6 +1,6 @@
 // Reads a file of tests: short forms are written out, and every problem is told with its line and column.
 import { readFileSync, statSync } from 'node:fs'
-import { MillraceError, systemCode } from '../../protocol/errors.js'
+import { MillraceError, saidOf, systemCode } from '../../protocol/errors.js'
 import { explain } from '../../runtime/config/explain.js'
 import { type Problem, problemsError } from '../../runtime/config/problems.js'
 import { parseYaml, type YamlText } from '../../runtime/config/yaml-text.js'
@@ -60,7 +60,7 @@ function plain(yaml: YamlText, file: string): unknown {
   try {
     return yaml.document.toJS({ maxAliasCount: ALIASES_MAX }) as unknown
   } catch (error) {
-    const problem = error instanceof Error ? error.message : String(error)
+    const problem = saidOf(error)
     throw new MillraceError('config.yaml', `${file}: ${problem}; write the values out`, { cause: error })
   }
 }

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { isScalar, type Node } from 'yaml'
 import type { $ZodIssue } from 'zod/v4/core'
 import { configSchema, type Config } from '../../protocol/config/schema.js'
-import { MillraceError, systemCode } from '../../protocol/errors.js'
+import { MillraceError, saidOf, systemCode } from '../../protocol/errors.js'
 import { crossCheck } from './cross-checks.js'
 import { explain } from './explain.js'
 import { maskConflict } from './mask.js'
@@ -113,7 +113,7 @@ function toPlain(yaml: YamlText, file: string): unknown {
     return yaml.document.toJS({ maxAliasCount: ALIASES_MAX }) as unknown
   } catch (error) {
     // The parser throws a ReferenceError both for an unknown alias and for too many of them.
-    const problem = error instanceof Error ? error.message : String(error)
+    const problem = saidOf(error)
     throw new MillraceError(
       'config.yaml',
       `${file}: ${problem}; write the values out instead of using aliases`,

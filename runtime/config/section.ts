@@ -1,5 +1,5 @@
 // Reads a section of a configuration that does not come from the file, as YAML or JSON: bounded, and a map.
-import { MillraceError } from '../../protocol/errors.js'
+import { MillraceError, saidOf } from '../../protocol/errors.js'
 import { parseYaml } from './yaml-text.js'
 
 /** What shared memory and the bucket can hold. */
@@ -23,7 +23,7 @@ export function parseJsonSection(json: string): unknown {
     return demandMap(JSON.parse(json) as unknown)
   } catch (error) {
     if (error instanceof MillraceError) throw error
-    const text = `sampling: not valid JSON (${error instanceof Error ? error.message : String(error)})`
+    const text = `sampling: not valid JSON (${saidOf(error)})`
     throw new MillraceError('config.json', text, { cause: error })
   }
 }

@@ -10,7 +10,7 @@ import {
   parseRequest,
   VERBS,
 } from '../../protocol/control/verbs.js'
-import { MillraceError } from '../../protocol/errors.js'
+import { MillraceError, saidOf } from '../../protocol/errors.js'
 
 /** The functions behind the verbs. Each may throw a MillraceError that says why not. */
 export interface ControlHost {
@@ -98,7 +98,7 @@ export function createControl(
         return { ok: true, result }
       } catch (error) {
         const code = error instanceof MillraceError ? error.code : 'control.failed'
-        const message = error instanceof Error ? error.message : String(error)
+        const message = saidOf(error)
         if (!(error instanceof MillraceError)) log.error({ err: error, verb: envelope.verb }, 'a verb failed')
         if (request === undefined || VERBS[request.verb].effect === 'change')
           record(audit, envelope, caller, 'refused', message)

@@ -87,11 +87,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
 
 function readiness(response: ServerResponse, status: NodeStatus): void {
   if (!status.ready) return text(response, 503, ['not ready', ...status.reasons].join('\n'))
-  text(
-    response,
-    200,
-    ['ready', ...status.degraded.map((what) => `degraded: ${what.replace(/^degraded: /, '')}`)].join('\n'),
-  )
+  text(response, 200, ['ready', ...status.degraded.map((what) => `degraded: ${what}`)].join('\n'))
 }
 
 function json(response: ServerResponse, value: unknown): void {

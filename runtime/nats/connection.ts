@@ -1,7 +1,7 @@
 // One connection to NATS: made, checked for what the product needs of a server, and its faults told in words.
 import { connect, errors, type NatsConnection } from 'nats'
 import type { NatsOptions } from '../../protocol/config/nats.js'
-import { MillraceError, systemCode } from '../../protocol/errors.js'
+import { MillraceError, saidOf, systemCode } from '../../protocol/errors.js'
 import { authenticatorOf, type SignInOptions, tlsOf } from './sign-in.js'
 
 export type ConnectOptions = SignInOptions & Pick<NatsOptions, 'connect_timeout'>
@@ -74,7 +74,7 @@ export function connectFault(options: ConnectOptions, error: unknown): MillraceE
   const inner = error instanceof Error && error.cause instanceof MillraceError ? error.cause : undefined
   if (inner !== undefined) return inner
   const servers = options.servers.join(', ')
-  const said = error instanceof Error ? error.message : String(error)
+  const said = saidOf(error)
   const fail = (code: string, text: string) => new MillraceError(code, text, { cause: error })
   if (
     error instanceof errors.AuthorizationError ||

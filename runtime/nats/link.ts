@@ -1,5 +1,6 @@
 // Keeps a connection to NATS for ever: each new one is set up by the same function, and while there is none the reason is known.
 import type { NatsConnection } from 'nats'
+import { saidOf } from '../../protocol/errors.js'
 import { type Clock, sleep } from '../clock.js'
 import { backoffMs, type RetryPolicy } from '../retry.js'
 
@@ -38,7 +39,7 @@ export function keepLinked(options: LinkOptions): Link {
   let said: string | undefined
 
   function down(error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = saidOf(error)
     if (said === reason) return
     said = reason
     options.changed({ up: false, reason })

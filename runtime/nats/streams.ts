@@ -8,7 +8,7 @@ import {
 } from '@nats-io/jetstream'
 import { type NatsConnection, nanos } from 'nats'
 import { formatBytes, formatDuration } from '../../protocol/config/values.js'
-import { MillraceError } from '../../protocol/errors.js'
+import { MillraceError, saidOf } from '../../protocol/errors.js'
 import type { Declared, StreamDeclaration } from './declarations.js'
 
 /** A limit of a stream that is not as declared. */
@@ -98,7 +98,7 @@ async function add(
       if (num_replicas !== tries.at(-1) && TOO_MANY_REPLICAS.has(code)) continue
       // Another node was quicker and made it the same way.
       if ((await streamInfo(manager, stream.name)) !== undefined) return
-      const said = error instanceof Error ? error.message : String(error)
+      const said = saidOf(error)
       const problem = `NATS refuses the ${stream.kind} ${stream.name} with ${num_replicas} copies (${said}); see nats.streams and the limits of the account`
       throw new MillraceError('nats.stream', problem, { cause: error })
     }

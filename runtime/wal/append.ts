@@ -1,6 +1,6 @@
 // Appends frames durably: group writes, rotation, and what to do when the disk refuses.
 import { crc32 } from 'node:zlib'
-import { MillraceError, systemCode } from '../../protocol/errors.js'
+import { MillraceError, saidOf, systemCode } from '../../protocol/errors.js'
 import type { Position } from '../../protocol/positions.js'
 import { type Clock, sleep } from '../clock.js'
 import { type WalFile, type WalFiles, writeAll } from './files.js'
@@ -68,7 +68,7 @@ export function createAppender(
   let rotatedFor = -1
 
   const report = (error: unknown, retryInMs?: number) => {
-    const message = error instanceof Error ? error.message : String(error)
+    const message = saidOf(error)
     observer.fault({
       code: systemCode(error) ?? 'unknown',
       message,

@@ -11,6 +11,7 @@ import { PodDisruptionBudget } from 'kubernetes-models/policy/v1'
 import { ClusterRole, ClusterRoleBinding } from 'kubernetes-models/rbac.authorization.k8s.io/v1'
 import { PriorityClass } from 'kubernetes-models/scheduling.k8s.io/v1'
 import { ConfigMap, Namespace, Service, ServiceAccount } from 'kubernetes-models/v1'
+import { saidOf } from '../../protocol/errors.js'
 import { at, listAt, textOf, type Manifest } from './render.js'
 
 type Validated = new (data: never) => { validate(): void }
@@ -47,7 +48,7 @@ function valueProblems(id: string, model: Validated, object: Manifest): string[]
     new model(object as never).validate()
     return []
   } catch (error) {
-    return [`${id}: ${error instanceof Error ? error.message : String(error)}`]
+    return [`${id}: ${saidOf(error)}`]
   }
 }
 

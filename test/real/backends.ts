@@ -1,4 +1,5 @@
 // Installs, starts and stops the real Elasticsearch, Loki and NATS that the tests run against.
+import { saidOf } from '../../protocol/errors.js'
 import { elasticsearch } from './servers/elasticsearch.js'
 import { loki } from './servers/loki.js'
 import { nats } from './servers/nats.js'
@@ -60,7 +61,7 @@ async function main(args: readonly string[]): Promise<number> {
     try {
       await verb(server)
     } catch (error) {
-      process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+      process.stderr.write(`${saidOf(error)}\n`)
       if (!isMissingTool(error) || process.env['CI'] === 'true') exitCode = 1
     }
   }

@@ -5,7 +5,12 @@ import { jetstreamManager } from '@nats-io/jetstream'
 import { connect } from 'nats'
 import type { Corpus } from '../../benchmarks/generate/corpus.js'
 import { LOGS_STREAM, PARTS_STREAM } from '../../protocol/subjects.js'
-import { type BufferScenario, expectedOf } from './buffer-scenario.js'
+import {
+  type BufferScenario,
+  type BufferScenarioOptions,
+  createBufferScenario,
+  expectedOf,
+} from './buffer-scenario.js'
 import { until } from './fleet.js'
 import type { Millrace } from './scenario.js'
 import { demandEqual } from './verify.js'
@@ -14,8 +19,30 @@ export const RECORDS = 6000
 export const startMs = Date.now() - 120_000
 export const BACKEND = 'batch_age_max: 200ms'
 
-export const corpusOf = (scenario: BufferScenario, records = RECORDS): Corpus =>
-  scenario.corpus('a', { records, pods: 8, seed: 3, startMs, zoo: true })
+export interface Buffered {
+  readonly scenario: BufferScenario
+  /** Of the agent `a`; nothing is written yet. */
+  readonly corpus: Corpus
+}
+
+/** An agent `a`, writers, and records for them, on these servers; gone with the test. */
+export function buffered(
+  t: TestContext,
+  natsUrls: readonly string[],
+  options: Omit<Partial<BufferScenarioOptions>, 'natsUrls' | 'agents'> = {},
+  records = RECORDS,
+): Buffered {
+  const made = { natsUrls, agents: ['a'], writers: ['w'], backend: BACKEND, ...options }
+  const scenario = createBufferScenario(made)
+  t.after(scenario.remove)
+  return { scenario, corpus: scenario.corpus('a', { records, pods: 8, seed: 3, startMs, zoo: true }) }
+}
+
+/** All that is left of it. */
+export function writeAll(corpus: Corpus): void {
+  while (corpus.write(RECORDS) > 0);
+  corpus.close()
+}
 
 export function started(t: TestContext, scenario: BufferScenario, name: string): Millrace {
   const node = scenario.start(name, 'run')
@@ -32,8 +59,10 @@ export async function ended(node: Millrace): Promise<void> {
 export const demand = (scenario: BufferScenario, corpus: Corpus) =>
   demandEqual(scenario, expectedOf(corpus), { fromMs: startMs - 1000, toMs: Date.now() + 1000 })
 
-export async function messagesIn(url: string): Promise<{ logs: number; parts: number }> {
-  const connection = await connect({ servers: url })
+export async function messagesIn(
+  servers: string | readonly string[],
+): Promise<{ logs: number; parts: number }> {
+  const connection = await connect({ servers: [servers].flat() })
   const { streams } = await jetstreamManager(connection)
   const logs = (await streams.info(LOGS_STREAM)).state.messages
   const parts = (await streams.info(PARTS_STREAM)).state.messages
@@ -41,11 +70,15 @@ export async function messagesIn(url: string): Promise<{ logs: number; parts: nu
   return { logs, parts }
 }
 
-export const empty = (url: string) =>
-  until('the streams are empty', async () => {
-    const { logs, parts } = await messagesIn(url)
-    return logs + parts === 0 ? true : undefined
+/** `forMs`: and stay so, for longer than a frame takes to come that was handed out twice. */
+export function empty(servers: string | readonly string[], forMs = 0): Promise<true> {
+  let sinceMs = Number.POSITIVE_INFINITY
+  return until('the streams are empty', async () => {
+    const { logs, parts } = await messagesIn(servers)
+    sinceMs = logs + parts > 0 ? Number.POSITIVE_INFINITY : Math.min(sinceMs, Date.now())
+    return Date.now() - sinceMs >= forMs ? true : undefined
   })
+}
 
 export const degraded = (scenario: BufferScenario, node: Millrace, pattern: RegExp) =>
   until(`degraded: ${pattern}`, async () => {

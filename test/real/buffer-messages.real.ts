@@ -5,25 +5,16 @@ import { jetstream, jetstreamManager } from '@nats-io/jetstream'
 import { connect, headers } from 'nats'
 import { AGAIN_HEADER } from '../../protocol/buffer.js'
 import { LOGS_STREAM } from '../../protocol/subjects.js'
-import { BACKEND, corpusOf, demand, empty, ended, messagesIn, RECORDS, started } from './buffer-kit.js'
-import { createBufferScenario } from './buffer-scenario.js'
+import { buffered, demand, empty, ended, messagesIn, RECORDS, started, writeAll } from './buffer-kit.js'
 import { ownServer } from './fleet.js'
 
 test('frames larger than a message go in pieces, which two writers put together', {
   timeout: 240_000,
 }, async (t) => {
   const own = await ownServer('max_payload: 65536')
-  const scenario = createBufferScenario({
-    natsUrls: [own.url],
-    agents: ['a'],
-    writers: ['v', 'w'],
-    buffer: 'ack_wait: 2s',
-    backend: BACKEND,
-  })
-  t.after(scenario.remove)
-  const corpus = corpusOf(scenario, RECORDS * 2)
-  while (corpus.write(RECORDS) > 0);
-  corpus.close()
+  const options = { writers: ['v', 'w'], buffer: 'ack_wait: 2s' }
+  const { scenario, corpus } = buffered(t, [own.url], options, RECORDS * 2)
+  writeAll(corpus)
   await scenario.runOnce('a')
   const { parts } = await messagesIn(own.url)
   assert.ok(parts > 4, `${parts} pieces`)
@@ -39,16 +30,8 @@ test('messages of strangers and broken ones are counted and removed, the others 
   timeout: 240_000,
 }, async (t) => {
   const own = await ownServer()
-  const scenario = createBufferScenario({
-    natsUrls: [own.url],
-    agents: ['a'],
-    writers: ['w'],
-    backend: BACKEND,
-  })
-  t.after(scenario.remove)
-  const corpus = corpusOf(scenario)
-  while (corpus.write(RECORDS) > 0);
-  corpus.close()
+  const { scenario, corpus } = buffered(t, [own.url])
+  writeAll(corpus)
   await scenario.runOnce('a')
   const connection = await connect({ servers: own.url })
   const js = jetstream(connection)
@@ -92,16 +75,8 @@ test('a frame that was published twice, outside the window in which the server n
   timeout: 240_000,
 }, async (t) => {
   const own = await ownServer()
-  const scenario = createBufferScenario({
-    natsUrls: [own.url],
-    agents: ['a'],
-    writers: ['v', 'w'],
-    backend: BACKEND,
-  })
-  t.after(scenario.remove)
-  const corpus = corpusOf(scenario)
-  while (corpus.write(RECORDS) > 0);
-  corpus.close()
+  const { scenario, corpus } = buffered(t, [own.url], { writers: ['v', 'w'] })
+  writeAll(corpus)
   await scenario.runOnce('a')
   const connection = await connect({ servers: own.url })
   const js = jetstream(connection)

@@ -7,8 +7,17 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { jetstreamManager } from '@nats-io/jetstream'
 import { connect } from 'nats'
 import { LOGS_STREAM } from '../../protocol/subjects.js'
-import { BACKEND, corpusOf, degraded, demand, empty, ended, RECORDS, started } from './buffer-kit.js'
-import { createBufferScenario } from './buffer-scenario.js'
+import {
+  BACKEND,
+  buffered,
+  degraded,
+  demand,
+  empty,
+  ended,
+  RECORDS,
+  started,
+  writeAll,
+} from './buffer-kit.js'
 import { cleanLater, ownServer, until } from './fleet.js'
 import { freePort, startNatsCluster } from './servers/own-nats.js'
 import { serverUrl } from './servers/settings.js'
@@ -19,14 +28,7 @@ test('NATS is away: the agent reads and journals on, says why, and all is delive
   timeout: 240_000 + AWAY_MS,
 }, async (t) => {
   const own = await ownServer()
-  const scenario = createBufferScenario({
-    natsUrls: [own.url],
-    agents: ['a'],
-    writers: ['w'],
-    backend: BACKEND,
-  })
-  t.after(scenario.remove)
-  const corpus = corpusOf(scenario)
+  const { scenario, corpus } = buffered(t, [own.url])
   const agent = started(t, scenario, 'a')
   const writer = started(t, scenario, 'w')
   corpus.write(RECORDS / 4)
@@ -34,7 +36,7 @@ test('NATS is away: the agent reads and journals on, says why, and all is delive
     (await scenario.status(writer)).backends['loki']?.writtenRecords === RECORDS / 4 ? true : undefined,
   )
   await own.kill()
-  const away = await degraded(scenario, agent, /^publisher: degraded: .*frames wait in the journal/)
+  const away = await degraded(scenario, agent, /^publisher: .*frames wait in the journal/)
   const steps = 10
   for (let n = 0; n < steps; n++) {
     corpus.write(RECORDS / 20)
@@ -45,10 +47,9 @@ test('NATS is away: the agent reads and journals on, says why, and all is delive
     return status.counters.keptRecords >= (RECORDS * 3) / 4 ? status : undefined
   })
   assert.ok(read.journal.tailSeq > away.journal.tailSeq, 'the journal goes on')
-  await degraded(scenario, writer, /^buffer\.es: degraded: .*frames wait in JetStream/)
+  await degraded(scenario, writer, /^buffer\.es: .*frames wait in JetStream/)
   await own.start()
-  while (corpus.write(RECORDS) > 0);
-  corpus.close()
+  writeAll(corpus)
   await until('all is delivered', async () => {
     const { backends, degraded: left } = await scenario.status(writer)
     const isAll = Object.values(backends).every(({ writtenRecords }) => writtenRecords >= RECORDS)
@@ -63,17 +64,9 @@ test('NATS is away: the agent reads and journals on, says why, and all is delive
 
 test('a full stream refuses, the journal keeps, nothing is lost', { timeout: 240_000 }, async (t) => {
   const own = await ownServer()
-  const scenario = createBufferScenario({
-    natsUrls: [own.url],
-    agents: ['a'],
-    writers: ['w'],
-    nats: 'streams: { logs_bytes_max: 1MiB }',
-    backend: BACKEND,
-  })
-  t.after(scenario.remove)
-  const corpus = corpusOf(scenario, RECORDS * 4)
-  while (corpus.write(RECORDS) > 0);
-  corpus.close()
+  const small = { nats: 'streams: { logs_bytes_max: 1MiB }' }
+  const { scenario, corpus } = buffered(t, [own.url], small, RECORDS * 4)
+  writeAll(corpus)
   const agent = started(t, scenario, 'a')
   await degraded(scenario, agent, /MILLRACE_LOGS is full .*frames wait in the journal.*logs_bytes_max/)
   await ended(agent)
@@ -89,18 +82,12 @@ test('a backend that is down does not hold up the other, and has all when it is 
 }, async (t) => {
   const own = await ownServer()
   const port = await freePort()
-  const scenario = createBufferScenario({
-    natsUrls: [own.url],
-    agents: ['a'],
-    writers: ['w'],
+  const { scenario, corpus } = buffered(t, [own.url], {
     esUrl: `http://127.0.0.1:${port}`,
     buffer: 'ack_wait: 1s',
     backend: `${BACKEND}, retry: { initial: 50ms, max: 500ms }`,
   })
-  t.after(scenario.remove)
-  const corpus = corpusOf(scenario)
-  while (corpus.write(RECORDS) > 0);
-  corpus.close()
+  writeAll(corpus)
   const writer = started(t, scenario, 'w')
   await scenario.runOnce('a')
   const status = await until('Loki has all', async () => {
@@ -128,15 +115,8 @@ test('a cluster of three loses the leader of its stream, twice: each record once
   const servers = await startNatsCluster()
   for (const each of servers) cleanLater(() => each.remove())
   const natsUrls = servers.map(({ url }) => url)
-  const scenario = createBufferScenario({
-    natsUrls,
-    agents: ['a'],
-    writers: ['v', 'w'],
-    buffer: 'ack_wait: 3s',
-    backend: BACKEND,
-  })
-  t.after(scenario.remove)
-  const corpus = corpusOf(scenario, RECORDS * 3)
+  const options = { writers: ['v', 'w'], buffer: 'ack_wait: 3s' }
+  const { scenario, corpus } = buffered(t, natsUrls, options, RECORDS * 3)
   const nodes = ['a', 'v', 'w'].map((name) => started(t, scenario, name))
   const connection = await connect({ servers: natsUrls })
   const leader = () =>
@@ -154,8 +134,7 @@ test('a cluster of three loses the leader of its stream, twice: each record once
     corpus.write(RECORDS / 4)
     await server.start()
   }
-  while (corpus.write(RECORDS) > 0);
-  corpus.close()
+  writeAll(corpus)
   await until('all is delivered', async () => {
     const [, v, w] = await Promise.all(nodes.map((node) => scenario.status(node)))
     const written = (name: string) =>
@@ -163,13 +142,7 @@ test('a cluster of three loses the leader of its stream, twice: each record once
     return written('es') >= RECORDS * 3 && written('loki') >= RECORDS * 3 ? true : undefined
   })
   // A frame that was handed out twice is written twice: only an empty stream, for longer than a frame takes to come, says that all are.
-  let empty = 0
-  await until('the stream is empty', async () => {
-    const { state } = await (await jetstreamManager(connection)).streams.info(LOGS_STREAM)
-    empty = state.messages === 0 ? empty + 1 : 0
-    await sleep(500)
-    return empty >= 10 ? true : undefined
-  })
+  await empty(natsUrls, 5000)
   for (const node of nodes) await ended(node)
   await connection.close()
   const { lokiCopies } = await demand(scenario, corpus)

@@ -2,10 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { jetstreamManager } from '@nats-io/jetstream'
-import { connect } from 'nats'
 import { seededRandom } from '../../benchmarks/generate/random.js'
-import { LOGS_STREAM, PARTS_STREAM } from '../../protocol/subjects.js'
+import { ended, messagesIn } from './buffer-kit.js'
 import { createBufferScenario, expectedOf } from './buffer-scenario.js'
 import { ownServer } from './fleet.js'
 import type { Millrace } from './scenario.js'
@@ -47,6 +45,13 @@ test(`kill -9 of agents, writers and the nats-server, ${KILLS} times (seed ${SEE
     for (const node of nodes.values()) node.process.kill('SIGKILL')
   })
   const start = (name: string) => void nodes.set(name, scenario.start(name, 'run'))
+  async function end(...names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      const node = nodes.get(name)
+      if (node !== undefined) await ended(node)
+      nodes.delete(name)
+    }
+  }
   for (const name of [...AGENTS, 'v']) start(name)
   const killed: string[] = []
   const pick = () => ['nats', ...nodes.keys()][Math.floor(random() * (nodes.size + 1))] ?? 'nats'
@@ -77,30 +82,15 @@ test(`kill -9 of agents, writers and the nats-server, ${KILLS} times (seed ${SEE
     while (corpus.write(10_000) > 0);
     corpus.close()
   }
-  for (const agent of AGENTS) {
-    nodes.get(agent)?.process.kill('SIGTERM')
-    const ended = await nodes.get(agent)?.exited
-    assert.equal(ended?.code, 0, ended?.log)
-    nodes.delete(agent)
-  }
+  await end(...AGENTS)
   await Promise.all(AGENTS.map((agent) => scenario.runOnce(agent)))
-  for (const writer of ['v', 'w']) {
-    nodes.get(writer)?.process.kill('SIGTERM')
-    const ended = await nodes.get(writer)?.exited
-    assert.equal(ended?.code, 0, ended?.log)
-    nodes.delete(writer)
-  }
+  await end('v', 'w')
   await scenario.runOnce('v')
   const { records, lokiCopies } = await demandEqual(scenario, expectedOf(...corpora), {
     fromMs: startMs - 1000,
     toMs: Date.now() + 1000,
   })
-  const nc = await connect({ servers: own.url })
-  const manager = await jetstreamManager(nc)
-  const left = (await manager.streams.info(LOGS_STREAM)).state.messages
-  const parts = (await manager.streams.info(PARTS_STREAM)).state.messages
-  await nc.close()
-  assert.deepEqual({ left, parts }, { left: 0, parts: 0 })
+  assert.deepEqual(await messagesIn(own.url), { logs: 0, parts: 0 })
   t.diagnostic(
     `${records} records, killed: ${killed.join(' ')}; each once in both; copies of entries in Loki: ${lokiCopies}`,
   )

@@ -3,7 +3,7 @@ import { afterEach, beforeEach } from 'node:test'
 import { fileSource } from '../../actors/sources/file.js'
 import { kubernetesSource } from '../../actors/sources/kubernetes.js'
 import { fileSource as fileSchema, kubernetesSource as podsSchema } from '../../protocol/config/sources.js'
-import type { FilePosition } from '../../protocol/positions.js'
+import type { Carry, FilePosition } from '../../protocol/positions.js'
 import { createBench, RECORDS, type Bench, type BenchOptions } from './bench.js'
 import { logFolder, type LogFolder } from './folders.js'
 
@@ -20,6 +20,17 @@ export interface Fixture {
   readonly pods: StartSource
   /** A file source over the folder's `*.log`. */
   readonly files: StartSource
+}
+
+/** A record of which only the first piece has been read. */
+export const BEGUN: Carry = {
+  stream: 'stdout',
+  tsNs: '1',
+  tsDigits: 9,
+  lines: 1,
+  bytes: Buffer.from('begun '),
+  truncated: false,
+  kind: 'partial',
 }
 
 /** Shorter than the schema allows, so that tests need not wait. */

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import type { Carry, FilePosition } from '../../protocol/positions.js'
+import type { FilePosition } from '../../protocol/positions.js'
 import { criLines, POD } from './folders.js'
-import { ended, has, numbers, upTo, sourcesFixture } from './fixture.js'
+import { BEGUN, ended, has, numbers, upTo, sourcesFixture } from './fixture.js'
 
 const LOG = `${POD}/app/0.log`
 const fixture = sourcesFixture()
@@ -212,17 +212,7 @@ test('a record begun in a file that is gone is handed on, and ends when nothing 
   await has(before, 2)
   await before.stop()
   rmSync(fixture.folder.path(LOG))
-  const carry: Carry[] = [
-    {
-      stream: 'stdout',
-      tsNs: '1',
-      tsDigits: 9,
-      lines: 1,
-      bytes: Buffer.from('begun '),
-      truncated: false,
-      kind: 'partial',
-    },
-  ]
+  const carry = [BEGUN]
   const bench = await fixture.pods(
     {},
     before.positions().map((position) => ({ ...position, carry })),

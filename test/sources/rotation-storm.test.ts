@@ -9,10 +9,10 @@ import { createLedger } from '../../actors/sources/tail/ledger.js'
 import { createOpenFiles } from '../../actors/sources/tail/open-files.js'
 import { createSearch, type Search } from '../../actors/sources/tail/search.js'
 import { isBarred } from '../../actors/sources/tail/tail-file.js'
-import type { Carry, FilePosition } from '../../protocol/positions.js'
+import type { FilePosition } from '../../protocol/positions.js'
 import type { Bench } from './bench.js'
 import { criLines, POD } from './folders.js'
-import { has, numbers, upTo, sourcesFixture } from './fixture.js'
+import { BEGUN, has, numbers, upTo, sourcesFixture } from './fixture.js'
 
 const LOG = `${POD}/app/0.log`
 const rotated = (n: number): string => `${LOG}.20261123-1011${10 + n}`
@@ -57,16 +57,6 @@ test('a file held since it had but one line is not taken for another that begins
   assert.deepEqual(numbers(bench), [...upTo(6), 0, ...upTo(12).slice(6)])
 })
 
-const PIECE: Carry = {
-  stream: 'stdout',
-  tsNs: '1',
-  tsDigits: 9,
-  lines: 1,
-  bytes: Buffer.from('begun '),
-  truncated: false,
-  kind: 'partial',
-}
-
 function found(name: string, path = name, live = false): FoundFile {
   const { dev, ino, size, mtimeMs } = statSync(fixture.folder.path(name))
   const gz = path.endsWith('.gz')
@@ -91,7 +81,7 @@ function positionOf(name: string): FilePosition {
     path,
     identity,
     offset: size,
-    carry: [PIECE],
+    carry: [BEGUN],
   }
 }
 

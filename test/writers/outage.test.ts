@@ -16,7 +16,7 @@ test('the breaker opens on an outage, says so once, and closes by itself when th
     writer.send(1, frame)
     await writer.until('outage', () => writer.sent.some(({ type }) => type === 'outage'))
     assert.equal(await writer.metric('breaker_open'), 1)
-    await writer.until('degraded', () => writer.status()?.reason?.startsWith('degraded: test') === true)
+    await writer.until('degraded', () => writer.status()?.reason?.startsWith('test: ') === true)
     assert.equal(writer.status()?.ready, true)
     const { bulks } = es.stats
     es.setFaults({})
@@ -46,7 +46,7 @@ test('a backend that is not there at start is waited for, and the node is told',
   const writer = await startWriter({ type: 'elasticsearch', url: closed.url })
   let es: Awaited<ReturnType<typeof startElasticsearchStandIn>> | undefined
   try {
-    await writer.until('degraded', () => writer.status()?.reason?.includes('degraded') === true)
+    await writer.until('degraded', () => writer.status()?.reason !== undefined)
     assert.equal(writer.status()?.ready, true)
     assert.ok(!writer.sent.some(({ type }) => type === 'subscribe'))
     es = await startElasticsearchStandIn({ port: Number(port) })

@@ -1,9 +1,9 @@
 // The error of a store that did not do what it was asked.
-import { MillraceError, systemCode } from '../../../protocol/errors.js'
+import { MillraceError, saidOf, systemCode } from '../../../protocol/errors.js'
 
 export function storeFault(place: string, doing: string, cause: unknown): MillraceError {
   if (cause instanceof MillraceError) return cause
-  const why = systemCode(cause) ?? (cause instanceof Error ? cause.message : String(cause))
+  const why = systemCode(cause) ?? saidOf(cause)
   return new MillraceError('capture.store', `captures: ${place} does not ${doing} (${why})`, { cause })
 }
 

@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import { createGunzip } from 'node:zlib'
 import type { Readable } from 'node:stream'
+import { saidOf } from '../../../protocol/errors.js'
 
 /** Memory that all bodies share. */
 export interface BodyBudget {
@@ -63,7 +64,7 @@ export async function readBody(
     }
   } catch (error) {
     if (!packed || !request.complete) return refuse('disconnected')
-    const detail = error instanceof Error ? error.message : String(error)
+    const detail = saidOf(error)
     return refuse({
       status: 400,
       problem: `the body is not valid gzip after ${bytes} unpacked bytes: ${detail}`,

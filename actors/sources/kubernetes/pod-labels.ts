@@ -1,4 +1,5 @@
 // The labels of this node's pods, kept up to date by one watch; a new pod's records wait for them, but not for long.
+import { saidOf } from '../../../protocol/errors.js'
 import type { ActorContext } from '../../../runtime/actor.js'
 import { sleep } from '../../../runtime/clock.js'
 import type { PodEvent, PodMeta, PodsApi } from './pods-api.js'
@@ -103,7 +104,7 @@ export function createPodLabels(options: PodLabelsOptions): PodLabels {
   }
 
   function fail(error: unknown): void {
-    const text = error instanceof Error ? error.message : String(error)
+    const text = saidOf(error)
     state = 'unreachable'
     context.metrics.add('source_errors_total', 1, { source, reason: 'kubernetes_api' })
     if (text !== fault)

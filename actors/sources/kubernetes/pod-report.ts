@@ -1,4 +1,5 @@
 // Tells the actor `capture` what becomes of the node's containers, from the one watch that the source has open anyway.
+import { saidOf } from '../../../protocol/errors.js'
 import type { ActorContext, Handlers } from '../../../runtime/actor.js'
 import type { PodFacts } from '../../../protocol/pod.js'
 import type { PodMeta, PodsApi } from './pods-api.js'
@@ -33,7 +34,7 @@ export function createPodReport(context: ActorContext): PodReport {
       const events = (await api?.events?.(namespace, podUid, signal)) ?? []
       context.send(replyTo, { type: 'pod_events', podUid, events })
     } catch (error) {
-      const detail = error instanceof Error ? error.message : String(error)
+      const detail = saidOf(error)
       context.metrics.add('source_errors_total', 1, { source: 'capture', reason: 'kubernetes_events' })
       context.log.warn({ podUid, detail }, "a pod's events cannot be listed; its capture goes without")
       context.send(replyTo, { type: 'pod_events', podUid, events: [] })

@@ -2,6 +2,7 @@
 import type { RecordsOptions } from '../../../protocol/config/node.js'
 import type { FilePosition } from '../../../protocol/positions.js'
 import type { Actor, ActorContext } from '../../../runtime/actor.js'
+import { createStatusLine } from '../../status-line.js'
 import type { Conditions } from './conditions.js'
 import { createTailEngine, type TailEngine, type TailEngineOptions, type TailOptions } from './engine.js'
 
@@ -35,22 +36,12 @@ export function tailActor(options: TailActorOptions): TailActor {
   let engine: TailEngine | undefined
   let flowOpen = true
   let draining = false
-  let sentStatus = ''
+  const tellStatus = createStatusLine(context)
   let cancelStatus = (): void => {}
 
   function sendStatus(): void {
-    const more = options.status?.() ?? { detail: {} }
-    const status = {
-      type: 'status' as const,
-      actor: context.name,
-      ready: true,
-      ...(more.reason === undefined ? {} : { reason: more.reason }),
-      detail: { ...engine?.state(), ...more.detail },
-    }
-    const text = JSON.stringify(status)
-    if (text === sentStatus) return
-    sentStatus = text
-    context.send('supervisor', status)
+    const { detail = {}, reason } = options.status?.() ?? {}
+    tellStatus({ ...engine?.state(), ...detail }, reason)
   }
 
   function begin(positions: readonly FilePosition[]): void {

@@ -1,5 +1,5 @@
 // What a failed HTTP exchange means for delivery, the same for every HTTP backend.
-import { systemCode } from '../../../protocol/errors.js'
+import { saidOf, systemCode } from '../../../protocol/errors.js'
 import { parseRetryAfterMs } from '../../../runtime/retry.js'
 import type { Fault } from '../writer.js'
 
@@ -27,7 +27,7 @@ export function faultOfStatus(
 /** An exchange without an answer: refused, reset, timed out, cut in the middle. */
 export function faultOfError(what: string, error: unknown, timedOut: boolean, timeoutMs: number): Fault {
   if (timedOut) return { kind: 'down', reason: `${what} did not answer within ${timeoutMs} ms` }
-  const message = error instanceof Error ? error.message : String(error)
+  const message = saidOf(error)
   const code = systemCode(error)
   const detail = code === undefined || message.includes(code) ? message : `${code}: ${message}`
   return { kind: 'down', reason: `${what} cannot be reached: ${detail.slice(0, 200)}` }
