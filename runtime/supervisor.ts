@@ -55,7 +55,7 @@ interface Running {
   readonly plan: GroupPlan
   readonly pool: Piscina
   readonly control: MessageChannel['port1']
-  /** Ends the thread. Once only: a second destroy makes piscina replace the thread that the first one ends. */
+  /** Ends the thread, and resolves when it is gone. Once only: a second destroy makes piscina replace the thread that the first one ends. */
   readonly destroy: () => Promise<void>
   readonly up: Promise<void>
   readonly started: Promise<void>
@@ -65,6 +65,8 @@ interface Running {
 }
 
 const UP_TIMEOUT_MS = 30_000
+/** A thread that needs longer to end is told of. */
+const GONE_SLOW_MS = 10_000
 /** Error codes of faults that a restart cannot mend. */
 const OPERATOR_FAULTS = /^(config\.|http\.|journal\.locked|journal\.directory)/
 
@@ -91,6 +93,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       atomics: 'disabled',
       resourceLimits: { maxOldGenerationSizeMb: options.heapMegabytesMax },
     })
+    // The pool forgets a thread that has thrown before it is gone: what it had given to the disk may still arrive there.
+    const gone = new Promise<void>((resolve) => pool.threads[0]?.once('exit', () => resolve()))
     pool.on('error', (error) =>
       options.log.error({ group: plan.group, err: error }, 'thread error outside its task'),
     )
@@ -113,11 +117,20 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       (error: unknown) => downed(entry, error),
     )
     let destroyed: Promise<void> | undefined
-    const destroy = (): Promise<void> => (destroyed ??= pool.destroy())
+    const destroy = (): Promise<void> => (destroyed ??= end(pool, gone, plan.group))
     const states = { hasStarted: false, expected: false }
     const entry: Running = { plan, pool, control: port1, destroy, up, started, ended, ...states }
     running.set(plan.group, entry)
     return entry
+  }
+
+  async function end(pool: Piscina, gone: Promise<void>, group: string): Promise<void> {
+    // A thread is gone when the disk has answered: with one that does not, only waiting is safe.
+    const cancel = options.clock.after(GONE_SLOW_MS, () =>
+      options.log.error({ group }, 'a thread does not end: the disk may not answer; it is waited for'),
+    )
+    await Promise.all([pool.destroy(), gone])
+    cancel()
   }
 
   function receive(entry: Running, message: FromGroup, reached: { up(): void; started(): void }): void {

@@ -1,4 +1,5 @@
 // A worker module with actors that count, for tests of the supervisor; the module that its pools run.
+import { open } from 'node:fs'
 import type { Actor, ActorContext } from '../../runtime/actor.js'
 import { MillraceError } from '../../protocol/errors.js'
 import { type GroupTask, hostGroup, type Registry } from '../../runtime/group-host.js'
@@ -25,6 +26,22 @@ function asker(context: ActorContext): Actor {
   }
 }
 
+/** Throws outside of any handler when told to drain, while its read of a pipe, like a write to a slow disk, has no answer. */
+function thrower(context: ActorContext, { pipe }: { pipe: string }): Actor {
+  return {
+    ...answerer(context, {}),
+    on: {
+      ...answerer(context, {}).on,
+      drain() {
+        open(pipe, 'r', () => undefined)
+        setImmediate(() => {
+          throw new Error('thrown by nobody')
+        })
+      },
+    },
+  }
+}
+
 function answerer(context: ActorContext, options: { failAtStart?: string }): Actor {
   return {
     start() {
@@ -37,6 +54,10 @@ function answerer(context: ActorContext, options: { failAtStart?: string }): Act
   }
 }
 
-const registry: Registry = { asker: async () => asker, answerer: async () => answerer }
+const registry: Registry = {
+  asker: async () => asker,
+  answerer: async () => answerer,
+  thrower: async () => thrower,
+}
 
 export default (task: GroupTask): Promise<void> => hostGroup(task, registry)

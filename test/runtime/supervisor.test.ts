@@ -1,6 +1,12 @@
 // Threads that die: the supervisor brings them back with whom they are linked, and gives up when it must.
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Message } from '../../protocol/messages.js'
 import { systemClock } from '../../runtime/clock.js'
@@ -14,12 +20,15 @@ interface Watched {
   /** Resolves with the next message from an actor that matches. */
   next(matches: (message: Message) => boolean): Promise<Message>
   readonly gaveUp: Promise<Error>
+  /** Groups that went down. */
+  readonly downs: ReadonlySet<string>
   stop(): Promise<void>
 }
 
-function supervise(options: { restartsMax?: number; failAtStart?: string } = {}): Watched {
+function supervise(options: { restartsMax?: number; failAtStart?: string; pipe?: string } = {}): Watched {
   const waiting = new Set<(message: Message) => void>()
   let giveUp: (error: Error) => void = () => undefined
+  const downs = new Set<string>()
   const gaveUp = new Promise<Error>((resolve) => (giveUp = resolve))
   const arena = createArena({ count: 4, rawBytesMax: 64, encodedBytesMax: 64 })
   const supervisor = createSupervisor({
@@ -30,7 +39,9 @@ function supervise(options: { restartsMax?: number; failAtStart?: string } = {})
     ],
     actors: [
       { name: 'sample', kind: 'asker', options: {} },
-      { name: 'journal', kind: 'answerer', options: { failAtStart: options.failAtStart } },
+      options.pipe === undefined
+        ? { name: 'journal', kind: 'answerer', options: { failAtStart: options.failAtStart } }
+        : { name: 'journal', kind: 'thrower', options: { pipe: options.pipe } },
       { name: 'writer.es', kind: 'asker', options: {} },
     ],
     shared: {
@@ -50,12 +61,13 @@ function supervise(options: { restartsMax?: number; failAtStart?: string } = {})
       for (const look of waiting) look(message)
     },
     onMetrics: () => undefined,
-    onDown: () => undefined,
+    onDown: (group) => void downs.add(group),
     onUp: () => undefined,
     onGiveUp: giveUp,
   })
   return {
     supervisor,
+    downs,
     gaveUp,
     next: (matches) =>
       new Promise((resolve) => {
@@ -116,6 +128,28 @@ test('an actor that fails takes only its own group down', async (t) => {
   await watched.next(fromEpoch(2))
   assert.equal(watched.supervisor.groups().writers?.restarts, 1)
   assert.equal(watched.supervisor.groups().ingest?.restarts, 0)
+})
+
+test('a thread that has thrown is gone before its next life begins', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-pipe-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const pipe = join(folder, 'pipe')
+  execFileSync('mkfifo', [pipe])
+  const watched = supervise({ pipe })
+  t.after(watched.stop)
+  await watched.supervisor.start()
+  await watched.next(fromEpoch(1))
+  let isBack = false
+  const back = watched.next(fromEpoch(2)).then(() => (isBack = true))
+  watched.supervisor.send('journal', { type: 'drain' })
+  while (!watched.downs.has('journal')) await sleep(5)
+  // Long enough for a next life that would not wait.
+  await sleep(300)
+  const wasBack = isBack
+  const writer = await open(pipe, 'w')
+  await back
+  await writer.close()
+  assert.equal(wasBack, false, 'two lives at once')
 })
 
 test('more crashes than allowed in the window end the node with a reason', async (t) => {
