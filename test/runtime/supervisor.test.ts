@@ -144,7 +144,7 @@ test('a thread that has thrown is gone before its next life begins', async (t) =
   watched.supervisor.send('journal', { type: 'drain' })
   while (!watched.downs.has('journal')) await sleep(5)
   // Long enough for a next life that would not wait.
-  await sleep(300)
+  await Promise.race([back, sleep(2000)])
   const wasBack = isBack
   const writer = await open(pipe, 'w')
   await back
