@@ -27,9 +27,13 @@ export interface IngestMemory {
   readonly frameBytesMax: number
 }
 
-/** Bytes that a frame's NDJSON may take: one record of the greatest growth beyond the target, so that emit never lacks room. */
+/**
+ * Bytes that a frame's NDJSON may take: one record of the greatest growth beyond the target, so that emit never lacks room; and small
+ * frames can grow to the size of usual ones while slots are short.
+ */
 function frameRegionBytes(records: RecordsOptions): number {
-  return records.frame_bytes + ESCAPE_GROWTH * records.line_bytes_max + RECORD_FIELDS_BYTES
+  const grown = records.frame_bytes + ESCAPE_GROWTH * records.line_bytes_max + RECORD_FIELDS_BYTES
+  return Math.max(grown, 2 * SLAB_BYTES)
 }
 
 /** The largest raw body of a frame: NDJSON, padding and index. */

@@ -57,7 +57,7 @@ export type Registry = Readonly<Record<string, (options: unknown) => Promise<Act
 
 const METRICS_EVERY_MS = 1000
 
-/** These carry the records onwards and are handled at once, in the sender's turn; all others wait for the next microtask. */
+/** These carry the records onwards, or stop them, and are handled at once, in the sender's turn; all others wait for the next microtask. */
 const FORWARD: ReadonlySet<string> = new Set([
   'origin',
   'origin_closed',
@@ -65,6 +65,8 @@ const FORWARD: ReadonlySet<string> = new Set([
   'batch',
   'end_of_input',
   'append',
+  // Else a source would read on for the rest of its turn.
+  'flow',
 ])
 
 /** Resolves when the group was told to stop and has stopped; rejects when an actor fails. */

@@ -23,7 +23,10 @@ const NEVER = Number.POSITIVE_INFINITY
 const COUNT_EVERY_MS = 500
 /** What the services had is told to the actor `traffic` this often. */
 const STEP_MS = 1000
-/** Reading stops below this many free slots: what a slab grows into must fit the rest. */
+/**
+ * Reading stops below this many free slots, and frames grow on until they are full: what is read already must fit the rest, for to wait
+ * for a slot stops this whole thread, a source's 429 and its verbs with it, as long as the journal is full.
+ */
 const SLOTS_RESERVE = 4
 /** Frames that only carry positions are sealed this often. */
 const POSITIONS_AGE_MS = 1000
@@ -54,7 +57,7 @@ export function sample(context: ActorContext, options: SampleOptions): Actor {
     if (batch.endOffset >= 0) origins.advance(origin, batch.endOffset, carry)
     if (batch.token !== undefined) sealer.wait(batch.token)
     if (dirtyAtMs === 0 && origins.dirty()) dirtyAtMs = context.clock.monotonic()
-    if (scanner.frameBytesUsed() >= options.records.frame_bytes) seal()
+    if (scanner.frameBytesUsed() >= options.records.frame_bytes && !isShort()) seal()
     setFlow()
     hurry()
   }
@@ -87,8 +90,10 @@ export function sample(context: ActorContext, options: SampleOptions): Actor {
     dirtyAtMs = 0
   }
 
+  const isShort = (): boolean => context.slots.free() < SLOTS_RESERVE
+
   function setFlow(): void {
-    const open = !held && context.slots.free() >= SLOTS_RESERVE
+    const open = !held && !isShort()
     if (open === flowing) return
     flowing = open
     if (!open) context.metrics.add('flow_stopped_total', 1, { reason: held ? 'operator' : 'journal' })

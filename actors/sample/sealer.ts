@@ -40,7 +40,8 @@ export function createSealer(
     for (;;) {
       const slot = slots.acquire(context.epoch)
       if (slot >= 0) return slot
-      // Rare: reading stops before slots run out, but one slab can grow into several frames. The journal runs in another thread.
+      // Rare: reading stops before slots run out, and what was read before takes few frames, unless its lines are so short that the
+      // index fills each. No dead-lock: the journal runs in another thread, wants nothing of this one, and takes slots from writers.
       Atomics.wait(pause, 0, 0, SLOT_WAIT_MS)
     }
   }

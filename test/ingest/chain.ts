@@ -15,7 +15,7 @@ import type { Clock } from '../../runtime/clock.js'
 import { createLiveMemory, type LiveSettingsMemory, openLiveSettings } from '../../runtime/live-settings.js'
 import { createLogger } from '../../runtime/log.js'
 import { createMetrics } from '../../runtime/metrics.js'
-import { createArena, openSlots } from '../../runtime/slots.js'
+import { createArena, openSlots, type Slots } from '../../runtime/slots.js'
 
 export interface CollectedFrame {
   readonly header: FrameHeader
@@ -26,6 +26,7 @@ export interface CollectedFrame {
 
 export interface Chain {
   readonly frames: CollectedFrame[]
+  readonly slots: Slots
   readonly toSources: Message[]
   /** The last that the traffic told of itself. */
   status(): MessageOf<'sampling_status'> | undefined
@@ -57,6 +58,8 @@ export interface ChainOptions {
   readonly live?: LiveSettingsMemory
   readonly canonicalBytesMax?: number
   readonly panicAgeMaxMs?: number
+  /** The journal is full: it takes frames, and gives no slot back. */
+  readonly isFull?: boolean
 }
 
 const EVERYTHING = { tiers: { fatal: 1, error: 1, warn: 1, info: 1, debug: 1, trace: 1 } }
@@ -124,6 +127,7 @@ export function createChain(options: ChainOptions = {}): Chain {
     const { codec } = ingestMemory({ ...base, name: 'journal' }, records)
     const { header, raw: body } = codec.open(slots.encoded(message.slot).slice(0, message.encodedBytes))
     frames.push(collect(header, body.slice()))
+    if (options.isFull === true) return
     slots.release(message.slot)
     queueMicrotask(() => route('sample', { type: 'committed', frames: 1, epoch: 1 }))
   }
@@ -141,6 +145,7 @@ export function createChain(options: ChainOptions = {}): Chain {
   const slab = slabMemory({ ...base, name: 'source.test' }, records)
   return {
     frames,
+    slots,
     toSources,
     status: () => status,
     toCapture,
