@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import type { Logger } from 'pino'
 import { frameRawBytes } from '../actors/ingest-memory.js'
 import { planNode } from '../actors/plan.js'
+import { kernelModule } from '../kernel/kernel.js'
 import type { Config } from '../protocol/config/schema.js'
 import type { Message, MessageOf } from '../protocol/messages.js'
 import type { NodeStatus } from '../protocol/status.js'
@@ -58,7 +59,6 @@ const HEAP_MEGABYTES_MAX = 512
 
 /** Starts everything. Throws a MillraceError when a port is in use or the placement is wrong. */
 export async function startNode({ config, once, log, stopAsked, reload }: NodeOptions): Promise<RunningNode> {
-  const kernel = setEngine()
   const plan = planNode(config, once)
   const merge = createMetricsMerge()
   const journalGroup = groupOf(plan, 'journal')
@@ -108,7 +108,7 @@ export async function startNode({ config, once, log, stopAsked, reload }: NodeOp
       arena,
       live,
       logLevel: config.runtime.log_level,
-      kernel,
+      kernel: kernelModule(),
     },
     workerFile: fileURLToPath(new URL('../actors/group.js', import.meta.url)),
     restarts: { max: config.runtime.restarts_max, windowMs: config.runtime.restart_window },
@@ -116,6 +116,7 @@ export async function startNode({ config, once, log, stopAsked, reload }: NodeOp
     clock: systemClock,
     random: Math.random,
     log,
+    onLoaded: setEngine,
     onMessage,
     onMetrics: (group, snapshot) => merge.update(group, snapshot),
     onDown: (group) => merge.retire(group),

@@ -1,9 +1,6 @@
 // Merges the metrics of all threads: one Prometheus text, and single values for the status page.
-import { createRequire } from 'node:module'
-import type { AggregatorRegistry as Aggregator, MetricObjectWithValues, MetricValue } from 'prom-client'
-
-// The class only: the package's front door brings the process's own metrics, and with them all of OpenTelemetry's interface.
-const AggregatorRegistry = createRequire(import.meta.url)('prom-client/lib/cluster') as typeof Aggregator
+import type { MetricObjectWithValues, MetricValue } from 'prom-client'
+import AggregatorRegistry from 'prom-client/lib/cluster.js'
 
 /** A histogram's series carry their own names (`…_bucket`, `…_sum`, `…_count`). */
 type Value = MetricValue<string> & { readonly metricName?: string }

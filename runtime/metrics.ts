@@ -1,14 +1,9 @@
 // The node's metrics: each declared once, counted per thread with prom-client, merged by the supervisor.
-import { createRequire } from 'node:module'
-import type * as Prom from 'prom-client'
+import Counter from 'prom-client/lib/counter.js'
+import Gauge from 'prom-client/lib/gauge.js'
+import Histogram from 'prom-client/lib/histogram.js'
+import Registry from 'prom-client/lib/registry.js'
 import { type MetricDeclaration, METRICS } from './metric-declarations.js'
-
-// Its four classes only: the whole package also brings node:cluster, an HTTP client and the process's own metrics into every thread.
-const load = createRequire(import.meta.url)
-const Registry = load('prom-client/lib/registry') as typeof Prom.Registry
-const Counter = load('prom-client/lib/counter') as typeof Prom.Counter
-const Gauge = load('prom-client/lib/gauge') as typeof Prom.Gauge
-const Histogram = load('prom-client/lib/histogram') as typeof Prom.Histogram
 
 export type MetricName = keyof typeof METRICS
 type Labels = Readonly<Record<string, string>>
@@ -23,8 +18,8 @@ export interface Metrics {
 
 export function createMetrics(): Metrics {
   const registry = new Registry()
-  const made = new Map<MetricName, Prom.Counter | Prom.Gauge | Prom.Histogram>()
-  function metric(name: MetricName): Prom.Counter | Prom.Gauge | Prom.Histogram {
+  const made = new Map<MetricName, Counter | Gauge | Histogram>()
+  function metric(name: MetricName): Counter | Gauge | Histogram {
     const known = made.get(name)
     if (known !== undefined) return known
     const { type, help, labels, ...rest }: MetricDeclaration = METRICS[name]
@@ -40,13 +35,13 @@ export function createMetrics(): Metrics {
   }
   return {
     add(name, by, labels = {}) {
-      ;(metric(name) as Prom.Counter).inc(labels, by)
+      ;(metric(name) as Counter).inc(labels, by)
     },
     set(name, value, labels = {}) {
-      ;(metric(name) as Prom.Gauge).set(labels, value)
+      ;(metric(name) as Gauge).set(labels, value)
     },
     observe(name, value, labels = {}) {
-      ;(metric(name) as Prom.Histogram).observe(labels, value)
+      ;(metric(name) as Histogram).observe(labels, value)
     },
     snapshot: () => registry.getMetricsAsJSON() as Promise<unknown[]>,
   }

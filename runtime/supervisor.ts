@@ -23,6 +23,8 @@ export interface SupervisorOptions {
   readonly clock: Clock
   readonly random: () => number
   readonly log: Logger
+  /** At each start of groups, when all their modules are loaded and no actor has started. */
+  onLoaded?(): void
   onMessage(from: string, message: Message): void
   onMetrics(group: string, snapshot: unknown[]): void
   /** A group's thread ended without being asked to; its gauges are void. */
@@ -187,6 +189,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         timer.unref()
       }),
     ])
+    options.onLoaded?.()
     for (const { plan } of fresh) tell(plan.group, { kind: 'go' })
     return fresh
   }
