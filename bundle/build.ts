@@ -1,24 +1,15 @@
 // The last step of the build: one file for the main thread and one for the workers, each with the code that V8 compiles of it at a start.
-import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { build, type BuildOptions, type OutputFile, type Plugin } from 'esbuild'
-import { elasticsearchProtocol } from '../benchmarks/sinks/elasticsearch.js'
-import { startSink } from '../benchmarks/sinks/http.js'
-import { lokiProtocol } from '../benchmarks/sinks/loki.js'
 import { type SourceMapJson, tableOf } from './line-table.js'
+import { record } from './recording.js'
 
 const dist = fileURLToPath(new URL('../', import.meta.url))
 const packed = path.join(dist, 'packed')
 /** Large, and only for few; or not there in production. */
 const OUTSIDE = ['@kubernetes/client-node', '@napi-rs/nice', 'cbor-x', 'msgpackr-extract', 'protobufjs']
-/** The groups of a node on few cores, which have all actors of a plain configuration between them. */
-const GROUPS = { ingest: ['source.*', 'parse', 'enrich', 'sample'], delivery: ['writer.*', 'journal'] }
-const RECORDS = 200
-
 /** A module of dist/ finds the files beside it as if it were not bundled. */
 const ownUrls: Plugin = {
   name: 'own-urls',
@@ -32,11 +23,22 @@ const ownUrls: Plugin = {
   },
 }
 
+/** zod's texts in fifty languages, which every thread would hold. */
+const oneLanguage: Plugin = {
+  name: 'one-language',
+  setup({ onLoad }) {
+    onLoad({ filter: /zod\/v4\/locales\/index\.js$/ }, () => ({
+      contents: `export { default as en } from './en.js'`,
+    }))
+  },
+}
+
 const options = {
   bundle: true,
   platform: 'node',
   format: 'cjs',
   target: 'node20',
+  minifyWhitespace: true,
   legalComments: 'none',
   logLevel: 'warning',
 } as const satisfies BuildOptions
@@ -45,8 +47,10 @@ const bundled = {
   ...options,
   write: false,
   external: [...OUTSIDE],
-  plugins: [ownUrls],
+  plugins: [ownUrls, oneLanguage],
   define: { 'import.meta.url': '__url' },
+  // An import() would look from where the compiled code was made; require is that of the place.
+  supported: { 'dynamic-import': false },
   sourcemap: 'external',
   sourcesContent: false,
   // Taken by load.ts.
@@ -73,8 +77,8 @@ function writeBundle(name: string, outputs: readonly OutputFile[]): void {
   const file = fileOf(name)
   const textOf = (end: string): string => outputs.find((output) => output.path === file + end)?.text ?? ''
   writeFileSync(file, oneByteEach(textOf('')))
-  const { sources, lines } = tableOf(JSON.parse(textOf('.map')) as SourceMapJson)
-  writeFileSync(`${file}.lines`, lines)
+  const { sources, changes } = tableOf(JSON.parse(textOf('.map')) as SourceMapJson)
+  writeFileSync(`${file}.lines`, changes)
   writeFileSync(`${file}.sources.json`, JSON.stringify(sources))
 }
 
@@ -91,48 +95,8 @@ function oneByteEach(text: string): Buffer {
   return Buffer.from(escaped, 'latin1')
 }
 
-/** Runs a node over a few records for each part: what it compiles is what every start compiles. */
-async function record(): Promise<void> {
-  const scratch = mkdtempSync(path.join(tmpdir(), 'millrace-build-'))
-  const [es, loki] = [await startSink(elasticsearchProtocol()), await startSink(lokiProtocol())]
-  try {
-    const pods = path.join(scratch, 'pods')
-    const container = path.join(pods, 'shop_cart-1_00000000-0000-4000-8000-000000000000', 'cart')
-    mkdirSync(container, { recursive: true })
-    writeFileSync(path.join(container, '0.log'), logLines().join(''))
-    for (const part of ['main', ...Object.keys(GROUPS)]) {
-      const file = path.join(scratch, `${part}.yaml`)
-      const config = {
-        node: { id: 'build', cluster_id: 'build', data_dir: path.join(scratch, part) },
-        http: { listen: '127.0.0.1:0' },
-        runtime: { log_level: 'warn', placement: GROUPS },
-        sources: { pods: { type: 'kubernetes', path: pods, api: 'off' } },
-        backends: { es: { type: 'elasticsearch', url: es.url }, loki: { type: 'loki', url: loki.url } },
-      }
-      writeFileSync(file, JSON.stringify(config))
-      const script = path.join(dist, 'bundle/record.js')
-      await promisify(execFile)(process.execPath, [script, packed, file, part], { timeout: 120_000 })
-    }
-  } finally {
-    await Promise.all([es.close(), loki.close()])
-    rmSync(scratch, { recursive: true, force: true })
-  }
-}
-
-function logLines(): string[] {
-  const levels = ['info', 'warn', 'error', 'debug']
-  return Array.from({ length: RECORDS }, (_, at) => {
-    const time = new Date(Date.UTC(2026, 0, 1) + at).toISOString()
-    const record = {
-      time,
-      level: levels[at % levels.length],
-      service: 'cart',
-      msg: `order ${at}`,
-      status: 200,
-    }
-    return `${time} stdout F ${JSON.stringify(record)}\n`
-  })
-}
-
 await bundle()
-await record()
+await record(packed).catch((error: unknown) => {
+  // Only a start's time hangs on it.
+  process.stderr.write(`bundle: without compiled code, so each start compiles: ${String(error)}\n`)
+})

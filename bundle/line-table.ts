@@ -1,8 +1,8 @@
-// Which line of which source each line of a bundle comes from: worked out of its source map when it is built, so that a stack costs a look-up.
+// Which line of which source each place in a bundle comes from: worked out of its source map when it is built, so that a stack costs a look-up.
 export interface LineTable {
   readonly sources: readonly string[]
-  /** For each line of the bundle: its source's number plus one, and the line there; both 0: of no source. */
-  readonly lines: Uint16Array
+  /** Ascending, three numbers each time the source's line changes: line and column of the bundle, then source and line in 16 bits each. All from 0. */
+  readonly changes: Uint32Array
 }
 
 /** What is read of a source map, https://tc39.es/ecma426/ */
@@ -12,27 +12,27 @@ export interface SourceMapJson {
 }
 
 const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
-const LINE_MAX = 0xffff
+const PART_MAX = 0xffff
 
-/** The first position of each line counts. Throws when a source has more lines than a table holds. */
+/** Throws when there are more sources, or a source has more lines, than a table holds. */
 export function tableOf({ sources, mappings }: SourceMapJson): LineTable {
-  const texts = mappings.split(';')
-  const lines = new Uint16Array(2 * texts.length)
-  let [source, line] = [0, 0]
-  for (const [at, text] of texts.entries()) {
+  const changes: number[] = []
+  let [source, line, last] = [0, 0, -1]
+  for (const [at, text] of mappings.split(';').entries()) {
+    let column = 0
     for (const segment of text.split(',')) {
-      const [, sourceStep, lineStep] = numbersOf(segment)
-      if (sourceStep === undefined || lineStep === undefined) continue
+      const [columnStep = 0, sourceStep, lineStep = 0] = numbersOf(segment)
+      column += columnStep
+      if (sourceStep === undefined) continue
       source += sourceStep
       line += lineStep
-      if (lines[2 * at] !== 0) continue
-      if (source >= LINE_MAX || line >= LINE_MAX)
-        throw new Error(`${sources[source]}: too many lines or files`)
-      lines[2 * at] = source + 1
-      lines[2 * at + 1] = line + 1
+      if (source > PART_MAX || line > PART_MAX) throw new Error(`${sources[source]}: too many lines or files`)
+      const place = source * (PART_MAX + 1) + line
+      if (place !== last) changes.push(at, column, place)
+      last = place
     }
   }
-  return { sources, lines }
+  return { sources, changes: Uint32Array.from(changes) }
 }
 
 /** Base64 of five bits a digit, the lowest first; the lowest bit of a number is its sign. */
@@ -50,8 +50,16 @@ function numbersOf(segment: string): number[] {
   return numbers
 }
 
-/** `file:line`, or undefined where the bundle's own line (from 1) has no source. */
-export function sourceOf({ sources, lines }: LineTable, line: number): string | undefined {
-  const source = sources[(lines[2 * (line - 1)] ?? 0) - 1]
-  return source === undefined ? undefined : `${source}:${lines[2 * (line - 1) + 1]}`
+/** `file:line` of a place in the bundle, both from 1 as in a stack; undefined where nothing is its source. */
+export function sourceOf({ sources, changes }: LineTable, line: number, column: number): string | undefined {
+  let [low, high] = [0, changes.length / 3]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    const after = (changes[3 * middle] ?? 0) - (line - 1) || (changes[3 * middle + 1] ?? 0) - (column - 1)
+    if (after > 0) high = middle
+    else low = middle + 1
+  }
+  const place = changes[3 * low - 1]
+  if (place === undefined) return undefined
+  return `${sources[Math.floor(place / (PART_MAX + 1))]}:${(place % (PART_MAX + 1)) + 1}`
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { constants, Script } from 'node:vm'
+import { Script } from 'node:vm'
 import { nameSources } from './stack.js'
 
 /** What esbuild's wrapper in build.ts takes. */
@@ -33,7 +33,6 @@ export function loadBundle(file: string, require: (id: string, exports: object) 
   const script = new Script(readFileSync(file, 'latin1'), {
     filename: file,
     ...(cachedData === undefined ? {} : { cachedData }),
-    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   })
   nameSources(file)
   const module = { exports: {} }

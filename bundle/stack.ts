@@ -8,12 +8,15 @@ export function nameSources(file: string): void {
   let table: LineTable | undefined
   function frame(site: NodeJS.CallSite): string {
     const text = site.toString()
-    const line = site.getLineNumber()
-    if (line === null || site.getFileName() !== file) return text
+    const [line, column] = [site.getLineNumber(), site.getColumnNumber()]
+    // Compiled code keeps the name that its file had when it was built, which may have been elsewhere.
+    const name = site.getFileName()
+    if (line === null || column === null || name == null || path.basename(name) !== path.basename(file))
+      return text
     table ??= readTable(file)
-    const source = sourceOf(table, line)
+    const source = sourceOf(table, line, column)
     if (source === undefined) return text
-    return text.replace(`${file}:${line}:${site.getColumnNumber()}`, path.join(path.dirname(file), source))
+    return text.replace(`${name}:${line}:${column}`, path.join(path.dirname(file), source))
   }
   // The text is V8's own, https://v8.dev/docs/stack-trace-api
   Error.prepareStackTrace = (error, sites) =>
@@ -31,10 +34,10 @@ function headOf(error: Error): string {
 function readTable(file: string): LineTable {
   try {
     const { buffer, byteOffset, byteLength } = readFileSync(`${file}.lines`)
-    const lines = new Uint16Array(buffer.slice(byteOffset, byteOffset + byteLength))
-    return { sources: JSON.parse(readFileSync(`${file}.sources.json`, 'utf8')) as string[], lines }
+    const changes = new Uint32Array(buffer.slice(byteOffset, byteOffset + byteLength))
+    return { sources: JSON.parse(readFileSync(`${file}.sources.json`, 'utf8')) as string[], changes }
   } catch {
     // Without it the bundle's own lines are still something to go by.
-    return { sources: [], lines: new Uint16Array() }
+    return { sources: [], changes: new Uint32Array() }
   }
 }

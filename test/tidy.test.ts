@@ -18,7 +18,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   runtime: ['protocol', 'kernel'],
   actors: ['runtime', 'protocol', 'kernel'],
   cli: ['actors', 'runtime', 'protocol', 'kernel', 'benchmarks', 'test/stand-ins'],
-  test: ['cli', 'actors', 'runtime', 'protocol', 'kernel', 'benchmarks'],
+  bundle: ['cli', 'actors', 'runtime', 'benchmarks'],
+  test: ['bundle', 'cli', 'actors', 'runtime', 'protocol', 'kernel', 'benchmarks'],
   benchmarks: ['cli', 'actors', 'runtime', 'protocol', 'kernel', 'test'],
 }
 

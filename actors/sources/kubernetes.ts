@@ -7,7 +7,6 @@ import { describeContainer, namespaceFilter } from './kubernetes/describe.js'
 import { containerLogOf, findContainerLogs, type ContainerLog } from './kubernetes/find.js'
 import { createPodLabels, type PodLabels } from './kubernetes/pod-labels.js'
 import { createPodReport } from './kubernetes/pod-report.js'
-import { openPodsApi } from './kubernetes/open-api.js'
 import type { PodsApi } from './kubernetes/pods-api.js'
 import { tailActor } from './tail/actor.js'
 import { createConditions } from './tail/conditions.js'
@@ -38,8 +37,7 @@ export function kubernetesSource(context: ActorContext, source: KubernetesSource
     nodeName,
     waitMs: options.labels_wait,
     async open() {
-      const own = options.api === 'off' ? undefined : openPodsApi(options.kubeconfig, report !== undefined)
-      const api = source.api ?? (await own)
+      const api = source.api ?? (await ownApi(options, report !== undefined))
       report?.open(api)
       return api
     },
@@ -76,4 +74,11 @@ export function kubernetesSource(context: ActorContext, source: KubernetesSource
 
 function isContainerLog(log: FoundLog): log is ContainerLog {
   return 'pod' in log && 'containerName' in log
+}
+
+/** On demand: TLS and what comes with it is a tenth of what the thread loads. */
+async function ownApi(options: KubernetesSourceOptions, whole: boolean): Promise<PodsApi | undefined> {
+  if (options.api === 'off') return undefined
+  const { openPodsApi } = await import('./kubernetes/open-api.js')
+  return openPodsApi(options.kubeconfig, whole)
 }

@@ -10,6 +10,9 @@ import { report } from './report.js'
 import { sampling } from './sampling.js'
 import { source } from './sources.js'
 
+// zod would write and compile a function for each object, which pays for many values; a configuration is one.
+z.config({ jitless: true })
+
 const name = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/, 'expected a name of 1 to 63 letters, digits, - and _')
