@@ -1,5 +1,6 @@
 // The last step of the build: one file for the main thread and one for the workers, each with the code that V8 compiles of it at a start.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build, type BuildOptions, type OutputFile, type Plugin } from 'esbuild'
@@ -62,7 +63,8 @@ async function bundle(): Promise<void> {
   rmSync(packed, { recursive: true, force: true })
   mkdirSync(packed)
   writeFileSync(path.join(packed, 'package.json'), '{ "type": "commonjs" }\n')
-  const group = `export { default } from './actors/group.js'; import '../node_modules/piscina/dist/worker.js'`
+  const piscina = path.dirname(createRequire(import.meta.url).resolve('piscina'))
+  const group = `export { default } from './actors/group.js'; import ${JSON.stringify(path.join(piscina, 'worker.js'))}`
   const starts = ['main', 'worker'].map((name) => path.join(dist, `bundle/${name}.js`))
   const [main, worker] = await Promise.all([
     build({ ...bundled, entryPoints: [path.join(dist, 'cli/main.js')], outfile: fileOf('main') }),
