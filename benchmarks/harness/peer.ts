@@ -4,7 +4,6 @@ import { accessSync, constants, readFileSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { Measurement } from './bench.js'
 import { exitOf, type Usage, usageOf } from './process.js'
 import type { CorpusOnDisk, Scratch } from './scratch.js'
 import type { Sinks } from './sinks.js'
@@ -45,31 +44,26 @@ export function fillIn(text: string, values: Readonly<Record<string, string>>): 
   })
 }
 
-/** Rejects, with what the peer said, when it ends early or stands still. */
-export async function measurePeer(
+export interface PeerRun {
+  readonly seconds: number
+  readonly usage: Usage
+  /** Records that the sinks acknowledged. */
+  readonly es: number
+  readonly loki: number
+  /** Why it did not deliver everything, with its own last words. */
+  readonly complaint?: string
+}
+
+/** Until both sinks have as many records as the corpus, or the peer ends early or stands still. */
+export async function runPeer(
   peer: Peer,
   binary: string,
   corpus: CorpusOnDisk,
   sinks: Sinks,
   scratch: Scratch,
-): Promise<Measurement> {
+): Promise<PeerRun> {
   const data = scratch.fresh('peer-data')
-  const config = join(scratch.folder, peer.config)
-  const [es, loki] = [new URL(sinks.es), new URL(sinks.loki)]
-  const text = withoutComments(readFileSync(join(PEERS_FOLDER, peer.config), 'utf8'))
-  const values = {
-    ROOT: corpus.root,
-    DATA: data,
-    CONFIG_DIR: PEERS_FOLDER,
-    ES_URL: sinks.es,
-    LOKI_URL: sinks.loki,
-    ES_HOST: es.hostname,
-    ES_PORT: es.port,
-    LOKI_HOST: loki.hostname,
-    LOKI_PORT: loki.port,
-    ...peer.values,
-  }
-  writeFileSync(config, fillIn(text, values))
+  const config = writeConfig(peer, data, corpus, sinks, scratch)
   await sinks.reset()
   const startedMs = performance.now()
   const child = spawn(binary, peer.args(config, data), { stdio: ['ignore', 'pipe', 'pipe'] })
@@ -83,35 +77,61 @@ export async function measurePeer(
     () => (ended = true),
   )
   try {
-    const usage = await watch(child.pid ?? 0, corpus.records, sinks, () => ended)
+    const seen = await watch(child.pid ?? 0, corpus.records, sinks, () => ended)
     const seconds = (performance.now() - startedMs) / 1000
-    return {
-      recordsPerSecond: corpus.records / seconds,
-      recordsPerCpuSecond: corpus.records / usage.cpuSeconds,
-      peakRssMegabytes: usage.peakRssBytes / 1e6,
-    }
-  } catch (cause) {
-    throw new Error(`${peer.name}: ${(cause as Error).message}; it said: ${said.trim()}`, { cause })
+    const { complaint, ...counts } = seen
+    if (complaint === undefined) return { seconds, ...counts }
+    return { seconds, ...counts, complaint: `${complaint}; it said: ${said.trim()}` }
   } finally {
     child.kill('SIGTERM')
     const killing = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX)
     await exited.catch(() => undefined)
     clearTimeout(killing)
+    scratch.remove('peer-data')
   }
 }
 
-async function watch(pid: number, records: number, sinks: Sinks, hasEnded: () => boolean): Promise<Usage> {
+/** Resolves to the path of the configuration, filled in. */
+function writeConfig(peer: Peer, data: string, corpus: CorpusOnDisk, sinks: Sinks, scratch: Scratch): string {
+  const [es, loki] = [new URL(sinks.es), new URL(sinks.loki)]
+  const text = withoutComments(readFileSync(join(PEERS_FOLDER, peer.config), 'utf8'))
+  const file = join(scratch.folder, peer.config)
+  const values = {
+    ROOT: corpus.root,
+    DATA: data,
+    CONFIG_DIR: PEERS_FOLDER,
+    ES_URL: sinks.es,
+    LOKI_URL: sinks.loki,
+    ES_HOST: es.hostname,
+    ES_PORT: es.port,
+    LOKI_HOST: loki.hostname,
+    LOKI_PORT: loki.port,
+    ...peer.values,
+  }
+  writeFileSync(file, fillIn(text, values))
+  return file
+}
+
+async function watch(
+  pid: number,
+  records: number,
+  sinks: Sinks,
+  hasEnded: () => boolean,
+): Promise<Omit<PeerRun, 'seconds'>> {
+  let usage: Usage = { cpuSeconds: 0, rssBytes: 0, peakRssBytes: 0, descriptors: 0 }
   let before = -1
   let sinceMs = performance.now()
   for (;;) {
-    const usage = usageOf(pid)
-    const { es, loki } = await sinks.stats()
-    if (usage !== undefined && es.records >= records && loki.records >= records) return usage
-    if (hasEnded()) throw new Error(`ended after ${es.records} and ${loki.records} of ${records} records`)
-    const now = es.records + loki.records
-    if (now !== before) [before, sinceMs] = [now, performance.now()]
+    const hadEnded = hasEnded()
+    usage = usageOf(pid) ?? usage
+    const stats = await sinks.stats()
+    const [es, loki] = [stats.es.records, stats.loki.records]
+    if (es >= records && loki >= records) return { usage, es, loki }
+    const counts = `${es} and ${loki} of ${records} records`
+    if (hadEnded) return { usage, es, loki, complaint: `ended after ${counts}` }
+    if (es + loki !== before) [before, sinceMs] = [es + loki, performance.now()]
     if (performance.now() - sinceMs > STANDSTILL_MS_MAX)
-      throw new Error(`stands still at ${es.records} and ${loki.records} of ${records} records`)
+      return { usage, es, loki, complaint: `stands still at ${counts}` }
     await sleep(LOOK_EVERY_MS)
   }
 }

@@ -13,7 +13,8 @@ export interface Sinks {
   stats(): Promise<Answer<'stats'>>
   reset(): Promise<void>
   limit(limit: Limit | undefined): Promise<void>
-  watch(records: number): Promise<void>
+  /** `mark`: a text that every record is to have. */
+  watch(records: number, mark?: string): Promise<void>
   take(): Promise<Answer<'arrivals'>>
   close(): Promise<void>
 }
@@ -51,7 +52,8 @@ export async function startSinks(): Promise<Sinks> {
     stats: () => ask({ type: 'stats' }),
     reset: async () => void (await ask({ type: 'reset' })),
     limit: async (limit) => void (await ask({ type: 'limit', ...(limit === undefined ? {} : { limit }) })),
-    watch: async (records) => void (await ask({ type: 'watch', records })),
+    watch: async (records, mark) =>
+      void (await ask({ type: 'watch', records, ...(mark === undefined ? {} : { mark }) })),
     take: () => ask({ type: 'take' }),
     async close() {
       if (child.connected) child.disconnect()

@@ -8,9 +8,11 @@ export interface Arrivals {
   readonly times: Float64Array
   /** Records that came more than once. */
   again(): number
+  /** How often the mark came. */
+  marks(): number
 }
 
-const KEY = Buffer.from('"seq":')
+const KEY = '"seq":'
 const DIGITS = 10
 
 /** ms of CLOCK_MONOTONIC, which is the same in every process. */
@@ -18,22 +20,41 @@ export function sharedNowMs(): number {
   return Number(process.hrtime.bigint() / 1000n) / 1000
 }
 
-export function createArrivals(records: number): Arrivals {
+/** `mark`: a text that every record is to have, such as a member that was added to it. */
+export function createArrivals(records: number, mark?: string): Arrivals {
   const times = new Float64Array(records).fill(Number.NaN)
+  const keys = bothForms(KEY)
+  const markForms = mark === undefined ? [] : bothForms(mark)
   let again = 0
+  let marks = 0
   return {
     times,
     again: () => again,
+    marks: () => marks,
     note(bytes, atMs) {
       const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-      for (let at = buffer.indexOf(KEY); at >= 0; at = buffer.indexOf(KEY, at + KEY.length)) {
-        const seq = numberAt(buffer, at + KEY.length) - SEQ_FROM
+      const key = keys.find((form) => buffer.includes(form)) ?? keys[0]
+      for (const at of placesOf(buffer, key)) {
+        const seq = numberAt(buffer, at) - SEQ_FROM
         if (!(seq >= 0 && seq < records)) continue
         if (Number.isNaN(times[seq])) times[seq] = atMs
         else again++
       }
+      const form = markForms.find((each) => buffer.includes(each))
+      if (form !== undefined) for (const _ of placesOf(buffer, form)) marks++
     },
   }
+}
+
+/** As it stands in a record, and in a record that is a string in JSON, which is how some send it to Loki. */
+function bothForms(text: string): [Buffer, Buffer] {
+  return [Buffer.from(text), Buffer.from(JSON.stringify(text).slice(1, -1))]
+}
+
+/** Behind each occurrence. */
+function* placesOf(buffer: Buffer, text: Buffer): Generator<number> {
+  for (let at = buffer.indexOf(text); at >= 0; at = buffer.indexOf(text, at + text.length))
+    yield at + text.length
 }
 
 function numberAt(bytes: Uint8Array, at: number): number {

@@ -7,8 +7,8 @@ export type SinksOrder =
   | { readonly type: 'reset' }
   /** Both sinks; left out: they take all. */
   | { readonly type: 'limit'; readonly limit?: Limit }
-  /** Notes from now on when each of so many records is acknowledged. */
-  | { readonly type: 'watch'; readonly records: number }
+  /** Notes from now on when each of so many records is acknowledged, and how often they have the mark. */
+  | { readonly type: 'watch'; readonly records: number; readonly mark?: string }
   /** Ends that. */
   | { readonly type: 'take' }
 
@@ -18,10 +18,11 @@ export type SinksAnswer =
   | { readonly type: 'listening'; readonly es: string; readonly loki: string }
   | { readonly type: 'done' }
   | { readonly type: 'stats'; readonly es: SinkStats; readonly loki: SinkStats; readonly cpuUs: number }
-  /** ms of the shared clock, by running number; NaN has not come. `again`: came more than once. */
+  /** ms of the shared clock, by running number; NaN has not come. `again`: came more than once. `marks`: how often the mark came. */
   | {
       readonly type: 'arrivals'
       readonly es: Float64Array
       readonly loki: Float64Array
       readonly again: number
+      readonly marks: { readonly es: number; readonly loki: number }
     }

@@ -29,17 +29,21 @@ function answerTo(request: SinksRequest): SinksAnswer {
       loki.limit(request.limit)
       return { type: 'done' }
     case 'watch':
-      watched = { es: createArrivals(request.records), loki: createArrivals(request.records) }
+      watched = {
+        es: createArrivals(request.records, request.mark),
+        loki: createArrivals(request.records, request.mark),
+      }
       es.watch(watched.es)
       loki.watch(watched.loki)
       return { type: 'done' }
     case 'take': {
       const times = { es: watched?.es.times ?? NONE, loki: watched?.loki.times ?? NONE }
       const again = (watched?.es.again() ?? 0) + (watched?.loki.again() ?? 0)
+      const marks = { es: watched?.es.marks() ?? 0, loki: watched?.loki.marks() ?? 0 }
       es.watch(undefined)
       loki.watch(undefined)
       watched = undefined
-      return { type: 'arrivals', ...times, again }
+      return { type: 'arrivals', ...times, again, marks }
     }
   }
 }

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict'
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { PEERS } from '../../benchmarks/benches/peers.js'
+import { PEERS } from '../../benchmarks/benches/peers-list.js'
 import { createKit, type OwnedKit } from '../../benchmarks/harness/kit.js'
-import { fillIn, measurePeer, onPath, type Peer, PEERS_FOLDER } from '../../benchmarks/harness/peer.js'
+import { deliveryText, lookAtDelivery } from '../../benchmarks/harness/delivery.js'
+import { fillIn, onPath, type Peer, PEERS_FOLDER, runPeer } from '../../benchmarks/harness/peer.js'
 import { type CorpusOnDisk, writeCorpus } from '../../benchmarks/harness/scratch.js'
 
 const RECORDS = 200
@@ -22,6 +23,8 @@ void send(es + '/logs/_bulk', 'application/x-ndjson', records.map((each) => '{"c
 void send(loki + '/loki/api/v1/push', 'application/json', JSON.stringify({ streams: [{ stream: {}, values: records.map((each) => ['1', each]) }] }))
 setInterval(() => undefined, 1000)
 `
+/** What the configurations of the peers tell them to add. */
+const ADDING = `records.forEach((each, n) => (records[n] = each.slice(0, -1) + ',"cluster_id":"bench"}'));\n`
 
 let kit: OwnedKit
 let corpus: CorpusOnDisk
@@ -50,17 +53,37 @@ test('a peer on PATH is found, run over the corpus and ended', async () => {
   const folder = install('vector', WORKING)
   const binary = onPath(['no-such', 'vector'], ['/nowhere', folder].join(delimiter))
   assert.equal(binary, join(folder, 'vector'))
-  const measured = await measurePeer(vector(), binary ?? '', corpus, await kit.sinks(), kit.scratch)
-  assert.ok((measured['recordsPerSecond'] ?? 0) > 0 && (measured['peakRssMegabytes'] ?? 0) > 1)
+  const run = await runPeer(vector(), binary ?? '', corpus, await kit.sinks(), kit.scratch)
+  assert.deepEqual([run.es, run.loki, run.complaint], [RECORDS, RECORDS, undefined])
+  assert.ok(run.usage.cpuSeconds > 0 && run.usage.peakRssBytes > 1e6)
   assert.equal(onPath(['no-such'], folder), undefined)
+})
+
+test('a peer that loses records, sends some twice or adds no field is found out', async () => {
+  const mark = '"cluster_id":"bench"'
+  const broken = [
+    ['honest', '', RECORDS, RECORDS, 0],
+    ['loses', 'records.splice(0, 50, ...records.slice(100, 150));', RECORDS - 50, RECORDS, 100],
+    ['forgets', 'records.fill(records[0].replace(/,"cluster_id".*}$/, "}"), 0, 1);', RECORDS, RECORDS - 1, 0],
+  ] as const
+  for (const [name, fault, distinct, marked, again] of broken) {
+    const folder = install(name, WORKING.replace('const send', `${ADDING}${fault}\nconst send`))
+    const sinks = await kit.sinks()
+    const delivery = await lookAtDelivery(sinks, RECORDS, mark, () =>
+      runPeer(vector(), join(folder, name), corpus, sinks, kit.scratch),
+    )
+    const expected = { es: distinct, loki: distinct, marked: { es: marked, loki: marked }, again }
+    assert.deepEqual(delivery, expected, name)
+    const text = deliveryText(name, RECORDS, delivery)
+    assert.match(text, name === 'honest' ? /each of 200 records once in both/ : /of 200 records/)
+  }
 })
 
 test('a peer that ends early is told with its own words', async () => {
   const folder = install('broken', `process.stderr.write('I know no such option'); process.exit(3)`)
-  await assert.rejects(
-    measurePeer(vector(), join(folder, 'broken'), corpus, await kit.sinks(), kit.scratch),
-    /Vector, memory buffers: ended after 0 and 0 of 200 records; it said: I know no such option/,
-  )
+  const run = await runPeer(vector(), join(folder, 'broken'), corpus, await kit.sinks(), kit.scratch)
+  assert.deepEqual([run.es, run.loki], [0, 0])
+  assert.equal(run.complaint, 'ended after 0 and 0 of 200 records; it said: I know no such option')
 })
 
 test('every configuration names the corpus and both sinks, and nothing that is not filled in', () => {
