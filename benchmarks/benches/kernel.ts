@@ -17,7 +17,8 @@ interface Corpus {
 }
 
 const SLAB_BYTES = 512 * 1024
-const RECORDS_MAX = 1024
+/** As `ingest` scans: a slab of 512 KiB, 2,048 records at once. */
+const RECORDS_MAX = 2048
 const FRAME_BYTES = 8 * 1024 * 1024
 const MEMORY_BYTES = 64 * 1024 * 1024
 const ALL_TRUST = 255

@@ -19,8 +19,10 @@ interface Scene {
   readonly pods: number
   readonly journalMegabytes: number
   readonly manner: 'slow' | 'refuse'
+  readonly overloaded: boolean
 }
 
+const REFERENCE = 'backends that take all of it'
 const SAMPLE_EVERY_MS = 250
 const LOOK_EVERY_MS = 100
 /** Once the backends take all again: the node must get there, or the measurement fails. */
@@ -40,7 +42,7 @@ export const overloadBench: Bench = {
     { key: 'unaccounted', label: 'unaccounted', unit: 'records', better: 'lower' },
     { key: 'restarts', label: 'restarts', unit: '', better: 'lower' },
   ],
-  ratios: [],
+  ratios: ['peakRssMegabytes'],
   rounds: { default: 1, quick: 1, warmUp: 0 },
   options: {
     rate: {
@@ -65,11 +67,14 @@ export const overloadBench: Bench = {
       pods: options.number('pods', 1),
       journalMegabytes: options.number('journal', 0.5),
       manner: mannerOf(options),
+      overloaded: true,
     }
-    const courses = new Map<AtBound, readonly Sample[]>()
-    const cases = (['block', 'drop_oldest'] as const).map((atBound) => overloadCase(atBound, scene, courses))
+    const courses = new Map<string, readonly Sample[]>()
+    const cases = (['block', 'drop_oldest'] as const).map((atBound) =>
+      overloadCase(`at_bound: ${atBound}`, atBound, scene, courses),
+    )
     return {
-      cases,
+      cases: [overloadCase(REFERENCE, 'block', { ...scene, overloaded: false }, courses), ...cases],
       bars: cases.flatMap(({ name }) => [
         { what: 'memory under overload', case: name, metric: 'peakRssMegabytes', most: 250 },
         { what: 'every record accounted for', case: name, metric: 'unaccounted', most: 0 },
@@ -83,9 +88,9 @@ export const overloadBench: Bench = {
           title: 'memory and journal',
           xLabel: 'seconds',
           yLabel: 'MB',
-          curves: [...courses].flatMap(([atBound, samples]) => [
-            courseCurve(`RSS, ${atBound}`, samples, (sample) => sample.rssMegabytes),
-            courseCurve(`journal, ${atBound}`, samples, (sample) => sample.journalMegabytes),
+          curves: [...courses].flatMap(([name, samples]) => [
+            courseCurve(`RSS, ${name}`, samples, (sample) => sample.rssMegabytes),
+            courseCurve(`journal, ${name}`, samples, (sample) => sample.journalMegabytes),
           ]),
         },
       ],
@@ -99,10 +104,15 @@ function mannerOf(options: Options): 'slow' | 'refuse' {
   throw new Error(`--manner: got "${text}", expected slow or refuse`)
 }
 
-function overloadCase(atBound: AtBound, scene: Scene, courses: Map<AtBound, readonly Sample[]>): Case {
+function overloadCase(
+  name: string,
+  atBound: AtBound,
+  scene: Scene,
+  courses: Map<string, readonly Sample[]>,
+): Case {
   return {
-    name: `at_bound: ${atBound}`,
-    role: 'measured',
+    name,
+    ...(scene.overloaded ? { role: 'measured', against: REFERENCE } : { role: 'reference' }),
     async measure() {
       const { scratch, sinks, rate, seconds } = scene
       const root = scratch.fresh('overload')
@@ -116,10 +126,10 @@ function overloadCase(atBound: AtBound, scene: Scene, courses: Map<AtBound, read
         more: `journal: { bytes_max: ${Math.round(scene.journalMegabytes * 1e6)}, segment_bytes: ${segmentBytes}, at_bound: ${atBound} }`,
       })
       const course = watchNode(node, sinks, traffic.written, SAMPLE_EVERY_MS)
-      courses.set(atBound, course.samples)
+      courses.set(name, course.samples)
       try {
         await sinks.reset()
-        await sinks.limit({ recordsPerSecond: rate / 2, manner: scene.manner })
+        if (scene.overloaded) await sinks.limit({ recordsPerSecond: rate / 2, manner: scene.manner })
         await writeOpenLoop({ traffic, recordsPerSecond: rate, records: Math.round(rate * seconds) })
         const acknowledged = await acknowledgedBy(sinks)
         await sinks.limit(undefined)

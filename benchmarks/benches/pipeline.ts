@@ -4,6 +4,7 @@ import { type FinishedRun, KEEP_ALL, measureStart, runNodeOnce } from '../harnes
 import { parseLoopCase } from '../harness/parse-loop.js'
 import { type MeasuredNats, startMeasuredNats } from '../harness/nats.js'
 import { writeCorpus } from '../harness/scratch.js'
+import { generatorCase } from './generator.js'
 
 export const PIPELINE_METRICS: readonly Metric[] = [
   { key: 'recordsPerCpuSecond', label: 'records per CPU second', unit: '', better: 'higher' },
@@ -47,16 +48,20 @@ export const pipelineBench: Bench = {
     if (buffer !== 'local' && buffer !== 'jetstream')
       throw new Error(`--buffer: got ${buffer}, expected local or jetstream`)
     const sampling = sampled ? sampledTiers(options.text('info-rate')) : KEEP_ALL
-    const corpus = writeCorpus(scratch.fresh('pods'), records, { pods: options.number('pods', 1) })
+    const pods = options.number('pods', 1)
+    const corpus = writeCorpus(scratch.fresh('pods'), records, { pods })
     kit.say(`${records} records, ${Math.round(corpus.bytes / records)} bytes each`)
     const sinks = await kit.sinks()
     const nats = buffer === 'jetstream' ? await startMeasuredNats(kit) : undefined
     const more = nats === undefined ? {} : { more: throughJetStream(nats.url) }
     const start = await measureStart(scratch, sinks, more)
     const name = sampled ? 'sampled' : 'everything kept'
+    const variant = [sampled ? 'sampled' : '', buffer === 'jetstream' ? buffer : ''].filter(Boolean).join('-')
     return {
+      ...(variant === '' ? {} : { variant }),
       cases: [
         parseLoopCase(corpus),
+        generatorCase(scratch, records, pods),
         {
           name,
           role: 'measured',

@@ -2,15 +2,20 @@
 import { parseDurationMs } from '../../protocol/config/values.js'
 import { MillraceError } from '../../protocol/errors.js'
 import { createTraffic } from '../generate/traffic.js'
-import type { Bench, Measurement } from '../harness/bench.js'
+import type { Bench, Case, Measurement } from '../harness/bench.js'
 import { courseCurve, type Sample, slope, watchNode } from '../harness/course.js'
 import { startLiveNode } from '../harness/node.js'
 import { writeOpenLoop } from '../harness/open-loop.js'
+import { parseLoopCase } from '../harness/parse-loop.js'
+import { type Scratch, writeCorpus } from '../harness/scratch.js'
 import { arrived } from './arrived.js'
 
 /** What the kubelet keeps beside the live file. */
 const KEEP_ROTATED = 5
 const CASE = 'millrace'
+const REFERENCE = 'JSON.parse loop at that rate'
+/** A loop over so many tells its CPU a record. */
+const REFERENCE_RECORDS_MAX = 200_000
 /** While a heap finds its size it grows: the slope is that of what follows. */
 const WARM_SHARE = 0.3
 
@@ -28,7 +33,7 @@ export const soakBench: Bench = {
     { key: 'cpuPercent', label: 'CPU', unit: '% of a core', better: 'lower' },
     { key: 'records', label: 'records', unit: '', better: 'neither' },
   ],
-  ratios: [],
+  ratios: ['cpuPercent'],
   rounds: { default: 1, quick: 1, warmUp: 0 },
   options: {
     for: { value: 'duration', default: '10m', quick: '5s', text: 'how long, such as 10m or 6h' },
@@ -50,9 +55,11 @@ export const soakBench: Bench = {
     let samples: readonly Sample[] = []
     return {
       cases: [
+        loopAtRate(scratch, rate),
         {
           name: CASE,
           role: 'measured',
+          against: REFERENCE,
           async measure() {
             const root = scratch.fresh('soak')
             const traffic = createTraffic({
@@ -117,6 +124,21 @@ export const soakBench: Bench = {
       ],
     }
   },
+}
+
+/** What the same records a second would cost a plain loop. */
+function loopAtRate(scratch: Scratch, recordsPerSecond: number): Case {
+  return {
+    name: REFERENCE,
+    role: 'reference',
+    async measure() {
+      const records = Math.min(REFERENCE_RECORDS_MAX, Math.max(10_000, recordsPerSecond * 10))
+      const corpus = writeCorpus(scratch.fresh('loop'), records, { pods: 1 })
+      const { recordsPerCpuSecond = 0, peakRssMegabytes = 0 } = await parseLoopCase(corpus).measure(0)
+      scratch.remove('loop')
+      return { cpuPercent: (100 * recordsPerSecond) / recordsPerCpuSecond, peakRssMegabytes }
+    },
+  }
 }
 
 /** What the samples tell; `rate` turns records into seconds. */

@@ -49,6 +49,8 @@ export interface Bar {
 
 export interface Session {
   readonly cases: readonly Case[]
+  /** What sets these cases apart from the benchmark without options, such as `sampled`: a result of its own, in a file of its own. */
+  readonly variant?: string
   readonly bars?: readonly Bar[]
   /** Said in the report, such as what could not be measured here. May grow while cases are measured. */
   readonly notes?: readonly string[]

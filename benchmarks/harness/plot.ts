@@ -1,7 +1,7 @@
 // The report's plot, written by hand as SVG: bars with their range for the first metric that is compared, and the curves beside them.
 import type { Metric, Plot } from './bench.js'
 import { linearScale, logScale, tickText } from './plot-scale.js'
-import type { CaseReport, Report } from './report.js'
+import { type CaseReport, type Report, reportName } from './report.js'
 
 const WIDTH = 760
 const LEFT = 230
@@ -31,7 +31,7 @@ export function renderPlot(report: Report): string {
   })
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${y}" viewBox="0 0 ${WIDTH} ${y}" font-family="sans-serif" font-size="12">
 <rect width="100%" height="100%" fill="#fff"/>
-<text x="12" y="20" font-size="15" font-weight="bold">${escapeText(`millrace bench ${report.bench}`)}</text>
+<text x="12" y="20" font-size="15" font-weight="bold">${escapeText(`millrace bench ${reportName(report)}`)}</text>
 <text x="12" y="36" fill="#4a5568">${escapeText(`${report.machine.cpu}, ${report.machine.cores} cores, node ${report.machine.node}, ${report.at.slice(0, 10)}`)}</text>
 ${placed.join('\n')}
 </svg>

@@ -22,6 +22,7 @@ export interface BarReport extends Bar {
 export interface Report {
   readonly version: typeof REPORT_VERSION
   readonly bench: string
+  readonly variant?: string
   readonly summary: string
   /** ISO 8601. */
   readonly at: string
@@ -40,6 +41,7 @@ export type Rounds = ReadonlyMap<string, readonly Measurement[]>
 
 export interface ReportParts {
   readonly bench: Pick<Bench, 'name' | 'summary' | 'metrics' | 'ratios'>
+  readonly variant?: string | undefined
   readonly cases: readonly Pick<Case, 'name' | 'role' | 'against'>[]
   readonly measured: Rounds
   readonly bars: readonly Bar[]
@@ -56,6 +58,7 @@ export function buildReport(parts: ReportParts): Report {
   return {
     version: REPORT_VERSION,
     bench: bench.name,
+    ...(parts.variant === undefined ? {} : { variant: parts.variant }),
     summary: bench.summary,
     at,
     machine,
@@ -67,6 +70,11 @@ export function buildReport(parts: ReportParts): Report {
     notes,
     plots,
   }
+}
+
+/** `pipeline`, `pipeline-sampled`: what its files are called. */
+export function reportName({ bench, variant }: Pick<Report, 'bench' | 'variant'>): string {
+  return variant === undefined ? bench : `${bench}-${variant}`
 }
 
 function reportCase({ name, role, against }: ReportParts['cases'][number], parts: ReportParts): CaseReport {

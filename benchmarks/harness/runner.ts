@@ -4,6 +4,7 @@ import { createKit } from './kit.js'
 import { describeMachine } from './machine.js'
 import type { Options } from './options.js'
 import { buildReport, type Report } from './report.js'
+import { scratchNotes } from './scratch.js'
 
 export interface RunOptions {
   readonly options: Options
@@ -29,10 +30,11 @@ export async function runBench(
     const measured = await measureRounds(bench, session.cases, { rounds, warmUp, say, stop: stopping })
     return buildReport({
       bench,
+      variant: session.variant,
       cases: session.cases,
       measured: completeRounds(measured),
       bars: session.bars ?? [],
-      notes: session.notes ?? [],
+      notes: [...(session.notes ?? []), ...scratchNotes(kit.scratch.folder)],
       plots: session.plots?.() ?? [],
       machine,
       options: options.all(),

@@ -1,5 +1,5 @@
 // A temporary folder for a benchmark: corpora and data folders in it, gone when the benchmark ends.
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createTraffic, type TrafficOptions } from '../generate/traffic.js'
@@ -17,9 +17,19 @@ export interface CorpusOnDisk {
   readonly bytes: number
 }
 
+/** linux/magic.h */
+const TMPFS_MAGIC = 0x01021994
 const CHUNK_RECORDS = 50_000
 /** Records spread over the minute before now: neither backend takes what lies too far from the present. */
 const SPAN_MS = 60_000
+
+/** What has to be said of a folder in memory: nothing there is written or synced. */
+export function scratchNotes(folder: string): readonly string[] {
+  if (statfsSync(folder).type !== TMPFS_MAGIC) return []
+  return [
+    `${folder} is in memory (tmpfs): what syncs the journal costs nothing here. Set TMPDIR to a folder on a disk`,
+  ]
+}
 
 export function createScratch(): Scratch {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'))

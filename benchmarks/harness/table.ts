@@ -1,7 +1,7 @@
 // A report as text for a terminal.
 import type { Metric } from './bench.js'
 import { machineText } from './machine.js'
-import type { BarReport, CaseReport, Report } from './report.js'
+import { type BarReport, type CaseReport, type Report, reportName } from './report.js'
 import { format } from './runner.js'
 import { spread, type Summary } from './statistics.js'
 
@@ -19,7 +19,7 @@ export function renderReport(report: Report): string {
     ...ratioKeys.map((key) => ratioCell(each, key)),
   ])
   const parts = [
-    `${report.bench}: ${report.summary}`,
+    `${reportName(report)}: ${report.summary}`,
     machineText(report.machine),
     `${report.rounds} rounds; median, and in brackets half the range of all rounds as a share of it`,
     '',

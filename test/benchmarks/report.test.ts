@@ -1,14 +1,17 @@
 // Guards the runner and its report: which rounds count, what a ratio is of, and that nothing is left behind when a case fails.
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { test } from 'node:test'
 import type { Bench, Case, Measurement } from '../../benchmarks/harness/bench.js'
 import { readOptions } from '../../benchmarks/harness/options.js'
 import { renderPlot } from '../../benchmarks/harness/plot.js'
-import type { Report } from '../../benchmarks/harness/report.js'
+import { type Report, reportName } from '../../benchmarks/harness/report.js'
 import { inTurn, runBench } from '../../benchmarks/harness/runner.js'
 import { spread, summarize } from '../../benchmarks/harness/statistics.js'
 import { renderReport } from '../../benchmarks/harness/table.js'
+import { save } from '../../benchmarks/measure.js'
 
 type Measure = (round: number) => Measurement | Promise<Measurement>
 
@@ -161,6 +164,21 @@ test('table and plot hold what was measured, and the plot is well-formed', async
   const closed = [...svg.matchAll(/<\/(\w+)>/g)].map(([, tag]) => tag)
   assert.deepEqual(open.toSorted(), closed.toSorted())
   assert.deepEqual(JSON.parse(JSON.stringify(report)), report, 'a report is JSON')
+})
+
+test('a variant has files of its own: the sampled pipeline does not overwrite the one that keeps everything', async () => {
+  const report = await run(benchOf({ own: () => ({ speed: 1 }) }), 1)
+  assert.equal(reportName(report), 'made-up')
+  const folder = mkdtempSync(path.join(tmpdir(), 'millrace-report-'))
+  try {
+    save(report, folder)
+    save({ ...report, variant: 'other' }, folder)
+    const names = ['made-up-other.json', 'made-up-other.svg', 'made-up.json', 'made-up.svg']
+    assert.deepEqual(readdirSync(folder).toSorted(), names)
+    assert.match(renderReport({ ...report, variant: 'other' }), /^made-up-other: /)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 })
 
 test('median and range', () => {
