@@ -1,4 +1,5 @@
-// How the cost of a record grows with the number of files, the size of a record and the number of services.
+// How the cost of a record grows with the number of files, the size of a record, the number of services, and with threads.
+import { MillraceError } from '../../protocol/errors.js'
 import type { Bench, Case, Curve } from '../harness/bench.js'
 import { type FinishedRun, measureStart, runNodeOnce } from '../harness/node.js'
 import type { Options } from '../harness/options.js'
@@ -15,9 +16,18 @@ interface Scene {
   readonly curves: Map<Axis, Map<number, number>>
 }
 
-const AXES = ['files', 'bytes', 'services'] as const
+const AXES = ['files', 'bytes', 'services', 'threads'] as const
 type Axis = (typeof AXES)[number]
 
+/** Which actors share a thread, by the number of threads they make. */
+const SCANNER = 'parse, enrich, sample'
+const WRITERS = 'es: [writer.es], loki: [writer.loki]'
+const PLACEMENTS: Readonly<Record<number, string>> = {
+  2: `{ ingest: ["source.*", ${SCANNER}], delivery: [journal, "writer.*"] }`,
+  3: `{ ingest: ["source.*", ${SCANNER}], journal: [journal], writers: ["writer.*"] }`,
+  4: `{ ingest: ["source.*", ${SCANNER}], journal: [journal], ${WRITERS} }`,
+  5: `{ sources: ["source.*"], scan: [${SCANNER}], journal: [journal], ${WRITERS} }`,
+}
 /** What a record of the other axes has. */
 const USUAL_BYTES = 365
 const USUAL_FILES = 10
@@ -27,7 +37,8 @@ const CORPUS_BYTES_MAX = 500e6
 
 export const scalingBench: Bench = {
   name: 'scaling',
-  summary: 'cost of a record by number of files, size of records and number of services, everything kept',
+  summary:
+    'cost of a record by number of files, size of records, number of services and of threads, everything kept',
   metrics: [
     { key: 'steadyRecordsPerCpuSecond', label: 'records per CPU second', unit: '', better: 'higher' },
     { key: 'megabytesPerCpuSecond', label: 'MB per CPU second', unit: '', better: 'higher' },
@@ -62,6 +73,12 @@ export const scalingBench: Bench = {
       quick: '1,1000',
       text: 'numbers of services, all in 100 files',
     },
+    threads: {
+      value: 'n,n,…',
+      default: '2,3,4,5',
+      quick: '2,5',
+      text: 'threads for the flow of the records: 2 reads and scans apart from journal and writers, 5 has one for each step',
+    },
   },
   async open(options, kit) {
     const { scratch } = kit
@@ -72,8 +89,8 @@ export const scalingBench: Bench = {
     return {
       cases: AXES.flatMap((axis) => axisCases(axis, options, scene)),
       notes: [
-        `the start (${start.cpuSeconds.toFixed(2)} CPU seconds) is taken off where nothing else is said`,
-        'parse, enrich and sample are one lane today, so 1 → n lanes cannot be measured; files show what one lane does',
+        `the start (${start.cpuSeconds.toFixed(2)} CPU seconds with the threads that the node chooses) is taken off where nothing else is said`,
+        'parse, enrich and sample are one lane; threads show what it gives to take the other steps apart on this machine',
         'the reference is the JSON.parse loop over a corpus of the same shape, in MB, measured in the same round',
       ],
       plots: () =>
@@ -86,6 +103,15 @@ export const scalingBench: Bench = {
         })),
     }
   },
+}
+
+/** Throws for a number of threads that there is no placement for. */
+function placementOf(axis: Axis, value: number): string | undefined {
+  if (axis !== 'threads') return undefined
+  const placement = PLACEMENTS[value]
+  if (placement === undefined)
+    throw new MillraceError('usage.bench', `--threads: got ${value}, expected 2 to 5`)
+  return placement
 }
 
 function curveOf(axis: Axis, { curves }: Scene): Curve {
@@ -134,7 +160,7 @@ function measuredCase(
     async measure() {
       const corpus = makeIt()
       const run = await runNodeOnce(
-        { scratch, name: 'scaling-node', root: corpus.root, sinks },
+        { scratch, name: 'scaling-node', root: corpus.root, sinks, placement: placementOf(axis, value) },
         corpus.records,
       )
       scratch.remove('scaling')

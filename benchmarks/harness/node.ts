@@ -22,6 +22,8 @@ export interface NodeSetup {
   readonly source?: string
   /** Further top-level sections. */
   readonly more?: string
+  /** Which actors share a thread, as flow YAML; left out: as the node decides. */
+  readonly placement?: string | undefined
   readonly logLevel?: 'info' | 'warn'
 }
 
@@ -49,12 +51,13 @@ export function writeNodeConfig(setup: NodeSetup): string {
   const data = scratch.fresh(`data-${name}`)
   const file = join(scratch.folder, `${name}.yaml`)
   const backend = setup.backend === undefined ? '' : `, ${setup.backend}`
+  const placement = setup.placement === undefined ? '' : `, placement: ${setup.placement}`
   const source = setup.source === undefined ? '' : `, ${setup.source}`
   writeFileSync(
     file,
     `node: { id: bench, cluster_id: bench, data_dir: ${JSON.stringify(data)} }
 http: { listen: 127.0.0.1:0 }
-runtime: { log_level: ${setup.logLevel ?? 'warn'} }
+runtime: { log_level: ${setup.logLevel ?? 'warn'}${placement} }
 sources: { pods: { type: kubernetes, path: ${JSON.stringify(root)}, api: off${source} } }
 sampling: ${setup.sampling ?? KEEP_ALL}
 backends:
