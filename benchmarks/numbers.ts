@@ -73,9 +73,10 @@ function peersTable(reports: readonly Report[]): string {
   const peers = report?.cases.filter(({ role }) => role === 'peer') ?? []
   if (report === undefined || own === undefined || peers.length === 0) return ''
   const rows = [own, ...peers].map((each) => [
-    each === own ? `${each.name}, journal with fsync` : each.name,
+    each.name,
     median(each, 'recordsPerCpuSecond'),
     ratio(each),
+    each === own ? '' : timesAs(own, each),
     median(each, 'recordsPerSecond'),
     `${median(each, 'peakRssMegabytes')} MB`,
     `${median(each, 'esPercent')} and ${median(each, 'lokiPercent')} %`,
@@ -84,11 +85,13 @@ function peersTable(reports: readonly Report[]): string {
     '',
     'records per CPU second',
     '× the loop',
+    'Millrace: times as many',
     'records/s',
     'peak RSS',
     'in Elasticsearch and Loki',
   ]
-  return `Beside other agents at the same work, in turn in one run (\`npm run bench -- peers\`, load ${report.machine.loadBefore} before it):
+  return `Beside other agents at the same work, in turn in one run of ${figure(Number(report.options['records']))} records (\`npm run bench -- peers\`, load ${report.machine.loadBefore}
+before it); start-up is included for all, the journal with fsync for Millrace:
 
 ${table(head, rows)}`
 }
@@ -122,6 +125,12 @@ function ratio({ ratios }: CaseReport): string {
   return ratios['recordsPerCpuSecond']?.median.toFixed(2) ?? '-'
 }
 
+/** Records per CPU second, to those of a peer. */
+function timesAs(own: CaseReport, peer: CaseReport): string {
+  const [ours, theirs] = [own, peer].map(({ metrics }) => metrics['recordsPerCpuSecond']?.median)
+  return ours === undefined || theirs === undefined ? '-' : (ours / theirs).toFixed(1)
+}
+
 function median({ metrics }: CaseReport, key: string): string {
   const value = metrics[key]?.median
   return value === undefined ? '-' : figure(value)
@@ -134,6 +143,6 @@ function figure(value: number): string {
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`.replace('|  |', '| |')
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`.replaceAll('|  |', '| |')
   return `${[line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line)].join('\n')}\n`
 }
