@@ -10,13 +10,11 @@ import {
   esMissing,
   esRefresh,
   esSource,
+  withEs,
 } from '../real/servers/es-query.js'
 import { refusedDocuments, takenDocuments, template } from './elasticsearch-shapes.js'
 
 type Answer = { readonly status: number; readonly text: string; readonly headers: Headers }
-type BulkItem = Readonly<
-  Record<string, { readonly status: number; readonly error?: { readonly reason: string } }>
->
 type Suite = {
   readonly url: () => string
   readonly prefix: string
@@ -50,8 +48,9 @@ function createSuite(url: () => string): Suite {
     prefix: `contract-${randomBytes(6).toString('hex')}`,
     call,
     async bulk(index, documents) {
-      const { text } = await call('POST', `/${index}/_bulk`, lines(documents), ndjson)
-      return (JSON.parse(text) as { items: BulkItem[] }).items.map((item) => item['create']?.status ?? 0)
+      const operations = documents.flatMap(([_id, source]) => [{ create: { _id } }, source])
+      const { items } = await withEs(url(), (client) => client.bulk({ index, operations }))
+      return items.map(({ create }) => create?.status ?? 0)
     },
   }
 }

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { createCorpus } from '../../benchmarks/generate/corpus.js'
 import type { AuditRunResult } from '../../cli/audit/run.js'
 import { createScenario, runOnce, type Scenario, startMillrace } from './scenario.js'
-import { esDeleteIndices, esRefresh } from './servers/es-query.js'
+import { esDeleteIndices, esRefresh, withEs } from './servers/es-query.js'
 import { serverUrl } from './servers/settings.js'
 import { startSwallowingProxy } from './swallowing-proxy.js'
 import { demandEqual } from './verify.js'
@@ -14,25 +14,17 @@ const RECORDS = Number(process.env.MILLRACE_RECORDS ?? 50_000)
 /** Every hundredth document, whatever it is. Returns how many. */
 async function deleteOneInHundred({ esUrl, index }: Scenario): Promise<number> {
   await esRefresh(esUrl, index)
-  const post = (path: string, body: string, type: string) =>
-    fetch(`${esUrl}${path}`, { method: 'POST', headers: { 'content-type': type }, body })
-  interface Page {
-    readonly _scroll_id: string
-    readonly hits: { readonly hits: readonly { readonly _id: string; readonly _index: string }[] }
-  }
   let seen = 0
   let deleted = 0
-  const first = JSON.stringify({ size: 10_000, sort: ['_doc'], _source: false })
-  let page = (await (await post(`/${index}/_search?scroll=1m`, first, 'application/json')).json()) as Page
-  while (page.hits.hits.length > 0) {
-    const chosen = page.hits.hits.filter(() => seen++ % 100 === 50)
-    const lines = chosen.map(({ _id, _index }) => `${JSON.stringify({ delete: { _index, _id } })}\n`)
-    const answer = await post('/_bulk', lines.join(''), 'application/x-ndjson')
-    assert.equal(((await answer.json()) as { errors: boolean }).errors, false)
-    deleted += chosen.length
-    const next = JSON.stringify({ scroll: '1m', scroll_id: page._scroll_id })
-    page = (await (await post('/_search/scroll', next, 'application/json')).json()) as Page
-  }
+  await withEs(esUrl, async (client) => {
+    const pages = client.helpers.scrollSearch({ index, size: 10_000, sort: ['_doc'], _source: false })
+    for await (const { body } of pages) {
+      const chosen = body.hits.hits.filter(() => seen++ % 100 === 50)
+      const operations = chosen.map(({ _index, _id }) => ({ delete: { _index, _id: _id ?? '' } }))
+      assert.equal((await client.bulk({ operations })).errors, false)
+      deleted += chosen.length
+    }
+  })
   await esRefresh(esUrl, index)
   return deleted
 }
