@@ -6,7 +6,7 @@ import { type LineTable, sourceOf } from './line-table.js'
 /** From now on, in this thread. The table of the bundle's lines lies beside `file`, and is read at the first stack that anybody looks at. */
 export function nameSources(file: string): void {
   let table: LineTable | undefined
-  function frame(site: NodeJS.CallSite): string {
+  function frame(site: NodeJS.CallSite & { toString(): string }): string {
     const text = site.toString()
     const [line, column] = [site.getLineNumber(), site.getColumnNumber()]
     // Compiled code keeps the name that its file had when it was built, which may have been elsewhere.

@@ -256,7 +256,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     }
     await Promise.all(entries.map(async (entry) => Promise.all([entry.destroy(), entry.ended])))
     // A crashed group's task ends before its thread does: until then that could still give back slots which are others' by now.
-    await Promise.all(groups.map((group) => leaving.get(group)))
+    await Promise.all(groups.map(async (group) => leaving.get(group)))
   }
 
   return {

@@ -49,7 +49,8 @@ test('what is done without a connection is acknowledged on the next one', () => 
   const said: string[] = []
   const connection = {
     isClosed: () => false,
-    publish: (subject: string, payload: Uint8Array) => void said.push(`${subject} ${Buffer.from(payload)}`),
+    publish: (subject: string, payload: Uint8Array) =>
+      void said.push(`${subject} ${Buffer.from(payload).toString()}`),
   } as unknown as NatsConnection
   const acknowledge = createAcknowledge(2)
   for (const seq of [1, 2, 3]) acknowledge.ack(delivery(seq))

@@ -77,7 +77,7 @@ test('a share of the nodes is that share, and at least one of them', () => {
   }
   assert.equal(['a', 'b'].filter((node) => nodeShare(node, 'x') < canaryBelow(['a', 'b'], 'x', 5)).length, 1)
   // A chi-square of 20 buckets stays below 43.8 in 999 of 1,000 fair draws (19 degrees of freedom).
-  const buckets = new Array<number>(20).fill(0)
+  const buckets = Array.from({ length: 20 }, () => 0)
   for (const node of nodes) buckets[Math.floor(nodeShare(node, 's') * 20)]!++
   assert.ok(buckets.reduce((sum, seen) => sum + (seen - 50) ** 2 / 50, 0) < 43.8, buckets.join(' '))
 })

@@ -30,7 +30,7 @@ function file(name: string, text: string): string {
   return at
 }
 
-type Stated = Omit<Parameters<typeof natsSchema.parse>[0] & object, 'servers'>
+type Stated = Readonly<Record<string, unknown>>
 
 function optionsOf(server: OwnNats, stated: Stated, url = server.url): NatsOptions {
   const options = natsSchema.parse({ servers: [url], ...stated })

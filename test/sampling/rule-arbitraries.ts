@@ -104,7 +104,7 @@ export function spell(tree: RuleExpression, random: () => number): string {
     pick([
       word,
       word.toLowerCase(),
-      [...word].map((letter) => (random() < 0.5 ? letter.toLowerCase() : letter)).join(''),
+      word.replace(/./g, (letter) => (random() < 0.5 ? letter.toLowerCase() : letter)),
     ])
   const value = (metric: Metric, of: RuleValue): string => {
     if (metric.endsWith('latency')) return pick(durationSpellings(Number(of)))

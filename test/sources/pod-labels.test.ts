@@ -40,7 +40,7 @@ async function apiServer(): Promise<ApiServer> {
   const open = new Set<ServerResponse>()
   const server: Server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://server')
-    made.requests.push(`${url.pathname}?${url.searchParams}`)
+    made.requests.push(`${url.pathname}?${url.searchParams.toString()}`)
     response.setHeader('content-type', 'application/json')
     if (request.headers.authorization !== 'Bearer node-token') return void response.writeHead(401).end('{}')
     if (url.searchParams.get('watch') !== 'true') {

@@ -150,7 +150,8 @@ export function valuesOf({ index, id, document }: Hit, field: string): readonly 
 function collect(value: unknown, parts: readonly string[], into: string[]): void {
   if (Array.isArray(value)) for (const item of value) collect(item, parts, into)
   else if (parts.length === 0) {
-    if (value !== null && value !== undefined && !isObject(value)) into.push(String(value))
+    if (typeof value === 'string') into.push(value)
+    else if (value !== null && value !== undefined && !isObject(value)) into.push(JSON.stringify(value))
   } else if (isObject(value)) {
     for (let take = parts.length; take > 0; take--) {
       const inner = value[parts.slice(0, take).join('.')]

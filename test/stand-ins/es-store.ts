@@ -94,7 +94,7 @@ function wildcard(pattern: string): RegExp {
 function setting(settings: unknown, name: string): string | undefined {
   for (const path of [name, `index.${name}`]) {
     const value = lookUp(settings, path.split('.'))
-    if (value !== undefined) return String(value)
+    if (value !== undefined) return typeof value === 'string' ? value : JSON.stringify(value)
   }
   return undefined
 }

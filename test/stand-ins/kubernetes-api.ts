@@ -94,7 +94,7 @@ export async function startKubernetesStandIn({ token = 'node-token' } = {}): Pro
 
   function answer(request: IncomingMessage, response: ServerResponse): void {
     const url = new URL(request.url ?? '/', 'http://api')
-    requests.push(`${url.pathname}?${url.searchParams}`)
+    requests.push(`${url.pathname}?${url.searchParams.toString()}`)
     response.setHeader('content-type', 'application/json')
     if (request.headers.authorization !== `Bearer ${token}`) return status(response, 401, 'Unauthorized')
     const isPartial = /as=PartialObjectMetadata/.test(request.headers.accept ?? '')

@@ -41,9 +41,11 @@ test('a thousand nodes that start do not each change the cluster state', async (
   assert.equal(put.length, 1)
   await installTemplate(client, optionsOf({ mappings: { user_id: { type: 'keyword' } } }), log, signal)
   assert.equal(put.length, 2)
-  const { mappings } = put[1]?.['template'] as { mappings: { properties: Record<string, unknown> } }
-  assert.deepEqual(mappings.properties['user_id'], { type: 'keyword' })
-  assert.deepEqual(mappings.properties['level'], { type: 'alias', path: 'log_level' })
+  const template = put[1]?.['template'] as { mappings: { properties: Record<string, unknown> } } | undefined
+  assert.ok(template !== undefined)
+  const { properties } = template.mappings
+  assert.deepEqual(properties['user_id'], { type: 'keyword' })
+  assert.deepEqual(properties['level'], { type: 'alias', path: 'log_level' })
   assert.deepEqual(put[1]?.['index_patterns'], ['logs-*-*-*'])
 })
 
@@ -57,8 +59,9 @@ test('a lifecycle policy is named where the server has lifecycles, and left out 
   for (const [ilm, expected] of cases) {
     const { client, put } = server(ilm)
     await installTemplate(client, optionsOf({ ilm_policy: 'days' }), log, signal)
-    const { settings } = put[0]?.['template'] as { settings: Record<string, unknown> }
-    assert.equal(settings['lifecycle.name'], expected)
+    const template = put[0]?.['template'] as { settings: Record<string, unknown> } | undefined
+    assert.ok(template !== undefined)
+    assert.equal(template.settings['lifecycle.name'], expected)
   }
   const { client } = server({ status: 503, text: '' })
   await assert.rejects(installTemplate(client, optionsOf({ ilm_policy: 'days' }), log, signal), {

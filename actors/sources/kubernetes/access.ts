@@ -1,14 +1,17 @@
 // How to reach the Kubernetes API: the service account of a pod, or a kubeconfig file.
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import type { OutgoingHttpHeaders } from 'node:http'
 import type { RequestOptions } from 'node:https'
 import { join } from 'node:path'
 
 export interface KubeAccess {
   readonly server: URL
   /** Credentials and TLS settings, fresh for each request: tokens are rotated. */
-  requestOptions(): Promise<RequestOptions>
+  requestOptions(): Promise<KubeRequest>
 }
+
+export type KubeRequest = Omit<RequestOptions, 'headers'> & { readonly headers?: OutgoingHttpHeaders }
 
 /** Where a pod finds its service account (kubernetes.io/docs/tasks/run-application/access-api-from-pod). */
 const ACCOUNT_FOLDER = '/var/run/secrets/kubernetes.io/serviceaccount'
@@ -46,7 +49,7 @@ export async function kubeconfigAccess(file: string): Promise<KubeAccess> {
   return {
     server: new URL(cluster.server),
     async requestOptions() {
-      const options: RequestOptions = {}
+      const options: KubeRequest = {}
       await config.applyToHTTPSOptions(options)
       return options
     },
