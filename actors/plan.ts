@@ -30,6 +30,8 @@ export function planNode(config: Config, once: boolean, cores: number = cpus().l
     ...(captures === undefined ? [] : ['capture']),
     ...(config.nats === undefined ? [] : ['control']),
   ]
+  // A run that ends leaves its letters in the folder, where its exit code counts them.
+  if (config.nats !== undefined && !once) names.push('letters')
   const audited = auditedBackends(config)
   // A run that ends is over before its frames are due: the journal keeps them for the next one, or for `millrace audit run`.
   const audits = audited.length > 0 && !once
@@ -102,6 +104,7 @@ export function planNode(config: Config, once: boolean, cores: number = cpus().l
     ...(config.nats === undefined
       ? []
       : [
+          { name: 'letters', kind: 'letters', options: { nats: config.nats } },
           {
             name: 'control',
             kind: 'control',

@@ -52,6 +52,7 @@ export const registry: Registry = {
   traffic: async () => (await import('./traffic/traffic.js')).traffic,
   capture: async () => (await import('./capture/capture.js')).capture,
   control: async () => (await import('./control/control.js')).controlActor,
+  letters: async () => (await import('./letters/letters.js')).letters,
   auditor: async () => (await import('./auditor/actor.js')).auditor,
   publisher: async () => (await import('./buffer/publisher.js')).publisher,
   receiver: async () => (await import('./buffer/receiver.js')).receiver,

@@ -1,18 +1,11 @@
 // `millrace dlq`: the records that a backend could not take: list, show, send again, purge.
-import { join } from 'node:path'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
+import type { Config } from '../protocol/config/schema.js'
 import { MillraceError } from '../protocol/errors.js'
-import { systemClock } from '../runtime/clock.js'
 import { loadConfig } from '../runtime/config/load.js'
-import {
-  letterFigures,
-  letterId,
-  readLetters,
-  removeLetters,
-  type StoredLetter,
-} from '../runtime/letter-store.js'
-import { lockHolder } from '../runtime/wal/lock.js'
-import { type LetterFilter, letterMatcher } from './dlq/filter.js'
+import { letterId } from '../runtime/letter-store.js'
+import type { LetterFilter } from './dlq/filter.js'
+import { type FoundLetter, type LetterPlace, type Letters, openLetters } from './dlq/letters.js'
 import { openRedrive, type RedriveResult } from './dlq/redrive.js'
 import { onInterrupt } from './interrupt.js'
 import { configOption, jsonOption, positiveNumber } from './options.js'
@@ -21,6 +14,7 @@ import { table } from './text-table.js'
 interface Flags extends LetterFilter {
   readonly config: string
   readonly json?: boolean
+  readonly from?: 'folder' | 'stream'
   readonly limit: number
   readonly dryRun?: boolean
   readonly all?: boolean
@@ -31,18 +25,29 @@ interface Flags extends LetterFilter {
 const CHUNK = 5000
 
 export function dlqCommand(): Command {
-  const shared = (command: Command) => command.addOption(configOption()).addOption(jsonOption())
+  const shared = (command: Command) =>
+    command
+      .addOption(configOption())
+      .addOption(jsonOption())
+      .addOption(
+        new Option('--from <place>', "only this node's folder, or only the stream in NATS").choices([
+          'folder',
+          'stream',
+        ]),
+      )
   const filtered = (command: Command) =>
     shared(command)
       .option('--backend <name>', 'letters of this backend')
       .option('--reason <code>', 'with this reason')
       .option('--service <name>', 'of this service_name')
+      .option('--node <name>', 'of this node')
       .option('--since <time>', 'buried since: a duration back, or a time')
       .option('--until <time>', 'buried before')
   return new Command('dlq')
     .description(
       'Dead letters: the records that a backend could not take, with the reason. A record is in every backend or here.\n\n' +
-        'Each backend may have 1 GiB of them; at that bound nothing is given up: delivery to that backend waits, and /readyz says so.',
+        'Each backend may have 1 GiB of them; at that bound nothing is given up: delivery to that backend waits, and /readyz says so.\n\n' +
+        'With NATS they go on into the stream MILLRACE_DLQ, and these commands are about those of all nodes of the cluster.',
     )
     .addCommand(
       filtered(new Command('list'))
@@ -54,6 +59,7 @@ export function dlqCommand(): Command {
       shared(new Command('show'))
         .argument('<id>', 'the letter: <frame>-<number>')
         .option('--backend <name>', 'where more than one backend has refused it')
+        .option('--node <name>', 'where more than one node has it')
         .description('Prints one letter whole, with the record.')
         .action(show),
     )
@@ -74,128 +80,127 @@ export function dlqCommand(): Command {
     )
 }
 
-function rootOf(flags: { readonly config: string }) {
+/** Runs a command on the letters; one that could not look into the stream says so, and exits 1. */
+async function withLetters(
+  flags: Flags,
+  work: (letters: Letters, config: Config) => Promise<void>,
+): Promise<void> {
   const { config } = loadConfig(flags.config)
-  return { config, root: join(config.node.data_dir, 'dlq'), journal: join(config.node.data_dir, 'journal') }
-}
-
-async function nodeRuns(journal: string): Promise<boolean> {
-  return (await lockHolder(journal, systemClock)) !== undefined
-}
-
-async function* chosen(root: string, filter: LetterFilter): AsyncGenerator<StoredLetter> {
-  const matches = letterMatcher(filter, systemClock.now())
-  for await (const stored of readLetters(root)) if (matches(stored.letter)) yield stored
-}
-
-async function list(flags: Flags): Promise<void> {
-  const { root } = rootOf(flags)
-  const letters: StoredLetter[] = []
-  let found = 0
-  for await (const stored of chosen(root, flags)) {
-    found++
-    if (letters.length < flags.limit) letters.push(stored)
+  const letters = await openLetters(config, flags)
+  try {
+    await work(letters, config)
+  } finally {
+    await letters.close()
   }
-  const figures = Object.fromEntries(await letterFigures(root))
-  if (flags.json === true) return print(JSON.stringify({ found, figures, letters: letters.map(rowOf) }))
-  const rows = letters
-    .map(rowOf)
-    .map((row) => [row.id, row.time, row.backend, row.reason, row.service, row.detail])
-  const shown = table([['letter', 'time', 'backend', 'reason', 'service', 'detail'], ...rows], 1)
-  if (letters.length > 0) print([...shown, ''].join('\n'))
-  for (const [name, { letters: count, bytes }] of Object.entries(figures))
-    print(`${name}: ${count} letters in ${bytes} bytes`)
-  print(`${found} letters match${found > letters.length ? `, the first ${letters.length} are shown` : ''}`)
+  if (letters.away === undefined) return
+  process.stderr.write(`without the letters in NATS: ${letters.away}; --from folder leaves them out\n`)
+  process.exitCode = 1
 }
+
+const list = (flags: Flags): Promise<void> =>
+  withLetters(flags, async (letters) => {
+    const shown: FoundLetter[] = []
+    let found = 0
+    for await (const one of letters.chosen(flags)) {
+      found++
+      if (shown.length < flags.limit) shown.push(one)
+    }
+    const figures = await letters.figures()
+    if (flags.json === true) return print(JSON.stringify({ found, figures, letters: shown.map(rowOf) }))
+    const rows = shown
+      .map(rowOf)
+      .map((row) => [row.id, row.time, row.backend, row.reason, row.service, row.node, row.in, row.detail])
+    const head = ['letter', 'time', 'backend', 'reason', 'service', 'node', 'in', 'detail']
+    if (shown.length > 0) print([...table([head, ...rows], 1), ''].join('\n'))
+    for (const [name, { letters: count, bytes }] of Object.entries(figures))
+      print(`${name}: ${count} letters in ${bytes} bytes`)
+    print(`${found} letters match${found > shown.length ? `, the first ${shown.length} are shown` : ''}`)
+  })
 
 const DETAIL_CHARS = 60
 
-function rowOf({ letter }: StoredLetter) {
+function rowOf({ letter, folder, node }: FoundLetter) {
   const { time, backend, reason, detail = '' } = letter
   const service = /"service_name":"((?:[^"\\]|\\.)*)"/.exec(letter.record)?.[1] ?? ''
-  return { id: letterId(letter), time, backend, reason, service, detail: detail.slice(0, DETAIL_CHARS) }
-}
-
-async function show(id: string, flags: Flags): Promise<void> {
-  const { root } = rootOf(flags)
-  for await (const { letter } of chosen(
-    root,
-    flags.backend === undefined ? {} : { backend: flags.backend },
-  )) {
-    if (letterId(letter) !== id) continue
-    if (flags.json === true) return print(JSON.stringify(letter))
-    const { record, ...rest } = letter
-    return print(
-      [
-        ...table(
-          Object.entries(rest).map(([key, value]) => [key, String(value)]),
-          1,
-        ),
-        '',
-        record,
-      ].join('\n'),
-    )
+  const where = { node, in: folder === undefined ? 'stream' : 'folder' }
+  return {
+    id: letterId(letter),
+    time,
+    backend,
+    reason,
+    service,
+    ...where,
+    detail: detail.slice(0, DETAIL_CHARS),
   }
-  throw new MillraceError(
-    'dlq.unknown_letter',
-    `no letter ${id}; millrace dlq list shows those that are there`,
-  )
 }
 
-async function redriveLetters(flags: Flags): Promise<void> {
-  const { config, root, journal } = rootOf(flags)
-  const stop = onInterrupt()
-  const total: RedriveResult = { sent: 0, refused: 0, open: 0, strangers: 0, reasons: {} }
-  // Taken out in the end: a file is not changed while it is read. After a crash they are sent again, under the same ids.
-  const taken: Pick<StoredLetter, 'letter' | 'folder'>[] = []
-  const drive = openRedrive(config, stop.signal)
-  try {
-    for await (const chunk of chunksOf(chosen(root, flags))) {
-      if (stop.signal.aborted) break
-      if (flags.dryRun === true) total.sent += chunk.length
-      else
-        for (const { letter, folder } of await drive.send(chunk, total))
-          taken.push({ letter: slim(letter), folder })
+const show = (id: string, flags: Flags): Promise<void> =>
+  withLetters(flags, async (letters) => {
+    for await (const { letter, node } of letters.chosen(flags)) {
+      if (letterId(letter) !== id) continue
+      if (flags.json === true) return print(JSON.stringify({ ...letter, node }))
+      const { record, ...rest } = letter
+      const lines = Object.entries({ ...rest, node }).map(([key, value]) => [key, String(value)])
+      return print([...table(lines, 1), '', record].join('\n'))
     }
-  } finally {
-    stop.end()
-    await drive.close()
-    if (taken.length > 0) await removeLetters(root, taken, await nodeRuns(journal))
-  }
-  const { sent, refused, open, strangers } = total
-  if (flags.json === true) print(JSON.stringify({ ...total, dryRun: flags.dryRun === true }))
-  else if (flags.dryRun === true) print(`${sent} letters would be sent again`)
-  else {
-    print(
-      `${sent} letters taken, ${refused} refused again, ${open} without an answer, ${strangers} of backends that are not configured`,
-    )
-    for (const [reason, letters] of Object.entries(total.reasons)) print(`refused as ${reason}: ${letters}`)
-  }
-  if (refused + open + strangers > 0 || stop.signal.aborted) process.exitCode = 1
-}
+    const text = `no letter ${id}; millrace dlq list shows those that are there`
+    throw new MillraceError('dlq.unknown_letter', text)
+  })
+
+const redriveLetters = (flags: Flags): Promise<void> =>
+  withLetters(flags, async (letters, config) => {
+    const stop = onInterrupt()
+    const total: RedriveResult = { sent: 0, refused: 0, open: 0, strangers: 0, reasons: {} }
+    // Taken out in the end: a file is not changed while it is read. After a crash they are sent again, under the same ids.
+    const taken: LetterPlace[] = []
+    const drive = openRedrive(config, stop.signal)
+    try {
+      for await (const chunk of chunksOf(letters.chosen(flags))) {
+        if (stop.signal.aborted) break
+        if (flags.dryRun === true) total.sent += chunk.length
+        else taken.push(...(await drive.send(chunk, total)).map(placeOf))
+      }
+    } finally {
+      stop.end()
+      await drive.close()
+      if (taken.length > 0) await letters.remove(taken)
+    }
+    const { sent, refused, open, strangers } = total
+    if (flags.json === true) print(JSON.stringify({ ...total, dryRun: flags.dryRun === true }))
+    else if (flags.dryRun === true) print(`${sent} letters would be sent again`)
+    else {
+      print(
+        `${sent} letters taken, ${refused} refused again, ${open} without an answer, ${strangers} of backends that are not configured`,
+      )
+      for (const [reason, count] of Object.entries(total.reasons)) print(`refused as ${reason}: ${count}`)
+    }
+    if (refused + open + strangers > 0 || stop.signal.aborted) process.exitCode = 1
+  })
 
 async function purge(flags: Flags): Promise<void> {
-  const { root, journal } = rootOf(flags)
-  const { backend, reason, service, since, until } = flags
-  if (flags.all !== true && [backend, reason, service, since, until].every((value) => value === undefined)) {
+  const { backend, reason, service, node, since, until } = flags
+  const filters = [backend, reason, service, node, since, until]
+  if (flags.all !== true && filters.every((value) => value === undefined)) {
     throw new MillraceError(
       'usage.purge',
-      'dlq purge: name which letters (--backend, --reason, --service, --since, --until), or all with --all',
+      'dlq purge: name which letters (--backend, --reason, --service, --node, --since, --until), or all with --all',
     )
   }
-  const found: Pick<StoredLetter, 'letter' | 'folder'>[] = []
-  for await (const { letter, folder } of chosen(root, flags)) found.push({ letter: slim(letter), folder })
-  if (flags.yes === true && found.length > 0) await removeLetters(root, found, await nodeRuns(journal))
-  const letters = found.length
-  if (flags.json === true) print(JSON.stringify({ letters, purged: flags.yes === true }))
-  else
-    print(
-      flags.yes === true ? `${letters} letters purged` : `${letters} letters would be purged; --yes does it`,
-    )
+  await withLetters(flags, async (letters) => {
+    const found: LetterPlace[] = []
+    for await (const one of letters.chosen(flags)) found.push(placeOf(one))
+    if (flags.yes === true && found.length > 0) await letters.remove(found)
+    const count = found.length
+    if (flags.json === true) print(JSON.stringify({ letters: count, purged: flags.yes === true }))
+    else
+      print(
+        flags.yes === true ? `${count} letters purged` : `${count} letters would be purged; --yes does it`,
+      )
+  })
 }
 
-async function* chunksOf(letters: AsyncGenerator<StoredLetter>): AsyncGenerator<StoredLetter[]> {
-  let chunk: StoredLetter[] = []
+async function* chunksOf(letters: AsyncGenerator<FoundLetter>): AsyncGenerator<FoundLetter[]> {
+  let chunk: FoundLetter[] = []
   for await (const stored of letters) {
     chunk.push(stored)
     if (chunk.length < CHUNK) continue
@@ -205,11 +210,9 @@ async function* chunksOf(letters: AsyncGenerator<StoredLetter>): AsyncGenerator<
   if (chunk.length > 0) yield chunk
 }
 
-/** Without the record: there may be a million of them. */
-const slim = (letter: StoredLetter['letter']): StoredLetter['letter'] => ({
-  ...letter,
-  record: '',
-  detail: '',
+const placeOf = ({ letter: { backend, frame, n }, folder }: FoundLetter): LetterPlace => ({
+  letter: { backend, frame, n },
+  folder,
 })
 
 function print(text: string): void {

@@ -229,10 +229,10 @@ function groupOf(plan: ReturnType<typeof planNode>, actor: string): string {
   return plan.groups.find(({ actors }) => actors.includes(actor))?.group ?? ''
 }
 
-/** Writers stop before the journal, which still takes their acknowledgements. */
+/** Writers stop before the journal, which still takes their acknowledgements, and before the actor that takes their dead letters away. */
 function journalLast(plan: ReturnType<typeof planNode>): (a: string, b: string) => number {
-  const journal = groupOf(plan, 'journal')
-  return (a, b) => Number(a === journal) - Number(b === journal)
+  const last = [groupOf(plan, 'journal'), groupOf(plan, 'letters')]
+  return (a, b) => last.lastIndexOf(a) - last.lastIndexOf(b)
 }
 
 function wait(delayMs: number): Promise<void> {

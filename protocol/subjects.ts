@@ -78,6 +78,36 @@ export const auditorSubject = (cluster: string, node: string) =>
   `millrace.auditor.${subjectToken(cluster)}.${subjectToken(node)}`
 
 export const DEAD_LETTERS_OF_ALL = 'millrace.dlq.>'
+/** What names a dead letter: a record, and the backend that refused it. */
+export interface LetterName {
+  readonly backend: string
+  readonly frame: string
+  readonly n: number
+}
+/** A subject for each letter: however often one is put, the stream holds it once. */
+export const deadLetterSubject = (cluster: string, node: string, { backend, frame, n }: LetterName) =>
+  `millrace.dlq.${subjectToken(cluster)}.${subjectToken(node)}.${subjectToken(backend)}.${subjectToken(frame)}.${n}`
+/** The letters themselves, of any node and backend or of one. */
+export const deadLettersOf = (cluster: string, node?: string, backend?: string) =>
+  `millrace.dlq.${subjectToken(cluster)}.${tokenOrAny(node)}.${tokenOrAny(backend)}.*.*`
+/** The letters of one frame, whichever backend refused them. */
+export const deadLettersOfFrame = (cluster: string, frame: string) =>
+  `millrace.dlq.${subjectToken(cluster)}.*.*.${subjectToken(frame)}.*`
+/** One letter, whichever node put it there. */
+export const deadLetterOfAnyNode = (cluster: string, { backend, frame, n }: LetterName) =>
+  `millrace.dlq.${subjectToken(cluster)}.*.${subjectToken(backend)}.${subjectToken(frame)}.${n}`
+/** Pieces of a letter that is larger than a message may be lie beneath its own subject. */
+export const deadLetterPart = (letter: string, partBytes: number, n: number) => `${letter}.${partBytes}.${n}`
+
+const tokenOrAny = (name: string | undefined) => (name === undefined ? '*' : subjectToken(name))
+
+/** The letter that a subject names; undefined for pieces and what is none of ours. */
+export function letterOfSubject(subject: string): (LetterName & { readonly node: string }) | undefined {
+  const [, , , node = '', backend = '', frame = '', n = '', ...more] = subject.split('.')
+  const names = [node, backend, frame].map(nameOfToken)
+  if (more.length > 0 || !/^\d{1,9}$/.test(n) || names.includes(undefined)) return undefined
+  return { node: names[0] as string, backend: names[1] as string, frame: names[2] as string, n: Number(n) }
+}
 
 /**
  * What is written into the bucket `millrace-config` is said again by the server on these: one message for any number of nodes, where

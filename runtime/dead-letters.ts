@@ -154,11 +154,21 @@ async function readTail(file: string, remember: (key: string) => void): Promise<
 }
 
 function readKey(line: string): string | undefined {
+  const letter = soundLetter(line)
+  return letter === undefined ? undefined : keyOf(letter)
+}
+
+/** Undefined for a line that is no letter, such as the torn end of a crash: it never counted. */
+export function soundLetter(line: string): DeadLetter | undefined {
   try {
-    const letter = JSON.parse(line) as Partial<DeadLetter>
-    return typeof letter.frame === 'string' && typeof letter.n === 'number'
-      ? keyOf({ frame: letter.frame, n: letter.n })
-      : undefined
+    const letter = JSON.parse(line) as Partial<DeadLetter> | null
+    const { frame, n, backend, record } = letter ?? {}
+    const isSound =
+      typeof frame === 'string' &&
+      Number.isSafeInteger(n) &&
+      typeof backend === 'string' &&
+      typeof record === 'string'
+    return isSound ? (letter as DeadLetter) : undefined
   } catch {
     return undefined
   }

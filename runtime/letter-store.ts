@@ -1,10 +1,10 @@
 // Reads the dead letters of a node and takes letters out: what was sent again or purged is noted first, files shrink when that is safe.
 import { createReadStream } from 'node:fs'
-import { appendFile, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { appendFile, type FileHandle, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { systemCode } from '../protocol/errors.js'
-import type { DeadLetter } from './dead-letters.js'
+import { type DeadLetter, soundLetter } from './dead-letters.js'
 
 /*
  * <data_dir>/dlq/<folder>/<8 digits>.ndjson   letters; the newest file belongs to a running writer (dead-letters.ts)
@@ -24,7 +24,7 @@ const REMOVED = 'removed.ids'
 
 export const letterId = (letter: Pick<DeadLetter, 'frame' | 'n'>): string => `${letter.frame}-${letter.n}`
 
-/** Every letter that is not out, oldest first by backend. A letter in two files (buried again after a crash) comes once. */
+/** Every letter that is not out, oldest first by backend. One that was buried again after a crash may come twice. */
 export async function* readLetters(
   root: string,
   sinceMs = Number.NEGATIVE_INFINITY,
@@ -77,26 +77,31 @@ export async function letterFigures(
 }
 
 /**
- * Takes letters out: durable when it resolves. `nodeRuns`: the newest file of each folder is then left as it is, since a writer
+ * Takes letters out: durable when it resolves. Under the lock of letter-lock.ts, as all that follows. `nodeRuns`: the newest file of each folder is then left as it is, since a writer
  * appends to it.
  */
 export async function removeLetters(
   root: string,
-  letters: readonly Pick<StoredLetter, 'letter' | 'folder'>[],
+  letters: readonly { readonly letter: Pick<DeadLetter, 'frame' | 'n'>; readonly folder: string }[],
   nodeRuns: boolean,
 ): Promise<void> {
   const byFolder = new Map<string, string[]>()
   for (const { letter, folder } of letters)
     byFolder.set(folder, [...(byFolder.get(folder) ?? []), letterId(letter)])
   for (const [folder, ids] of byFolder) {
-    const at = path.join(root, folder)
-    await appendSynced(path.join(at, REMOVED), ids.map((id) => `${id}\n`).join(''))
-    await compact(at, nodeRuns)
+    await noteRemoved(path.join(root, folder), ids)
+    await compact(path.join(root, folder), nodeRuns)
   }
 }
 
+/** These are out: durable when it resolves. Files shrink with the next compaction. */
+export async function noteRemoved(folder: string, ids: readonly string[]): Promise<void> {
+  if (ids.length > 0)
+    await appendFile(path.join(folder, REMOVED), ids.map((id) => `${id}\n`).join(''), { flush: true })
+}
+
 /** Drops removed letters from files, and from the list what no file holds any more. */
-async function compact(folder: string, nodeRuns: boolean): Promise<void> {
+export async function compact(folder: string, nodeRuns: boolean): Promise<void> {
   const gone = await removedOf(folder)
   const files = await filesOf(folder)
   const left = new Set<string>()
@@ -121,22 +126,18 @@ async function compact(folder: string, nodeRuns: boolean): Promise<void> {
   else if (left.size < gone.size) await replace(list, [...left].map((id) => `${id}\n`).join(''))
 }
 
+/** A file that is gone meanwhile was sent again, purged, or put into the stream. */
 async function* lettersOf(file: string): AsyncGenerator<DeadLetter> {
-  for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
-    const letter = parse(line)
-    if (letter !== undefined) yield letter
-  }
-}
-
-/** A line that is no letter is the torn end of a crash: it never counted. */
-function parse(line: string): DeadLetter | undefined {
+  let handle: FileHandle
   try {
-    const letter = JSON.parse(line) as Partial<DeadLetter>
-    return typeof letter.frame === 'string' && typeof letter.n === 'number'
-      ? (letter as DeadLetter)
-      : undefined
-  } catch {
-    return undefined
+    handle = await open(file, 'r')
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return
+    throw error
+  }
+  for await (const line of createInterface({ input: handle.createReadStream(), crlfDelay: Infinity })) {
+    const letter = soundLetter(line)
+    if (letter !== undefined) yield letter
   }
 }
 
@@ -147,7 +148,8 @@ async function linesIn(file: string): Promise<number> {
   return lines
 }
 
-async function foldersOf(root: string): Promise<string[]> {
+/** One for each backend that has ever refused a record. */
+export async function foldersOf(root: string): Promise<string[]> {
   try {
     const entries = await readdir(root, { withFileTypes: true })
     return entries.flatMap((entry) => (entry.isDirectory() ? [entry.name] : [])).sort()
@@ -157,11 +159,13 @@ async function foldersOf(root: string): Promise<string[]> {
   }
 }
 
-async function filesOf(folder: string): Promise<string[]> {
+/** Oldest first; a running writer appends to the last one. */
+export async function filesOf(folder: string): Promise<string[]> {
   return (await readdir(folder)).filter((name) => FILE.test(name)).sort()
 }
 
-async function removedOf(folder: string): Promise<Set<string>> {
+/** Ids of the letters that are out. */
+export async function removedOf(folder: string): Promise<Set<string>> {
   try {
     return new Set((await readFile(path.join(folder, REMOVED), 'utf8')).split('\n').filter(Boolean))
   } catch (error) {
@@ -172,10 +176,6 @@ async function removedOf(folder: string): Promise<Set<string>> {
 
 async function statOf(file: string): Promise<{ mtimeMs: number; size: number } | undefined> {
   return stat(file).catch(() => undefined)
-}
-
-async function appendSynced(file: string, text: string): Promise<void> {
-  await appendFile(file, text, { flush: true })
 }
 
 async function replace(file: string, text: string): Promise<void> {

@@ -7,6 +7,22 @@ export const AUDIT_METRICS = {
     labels: ['backend'],
   },
   dead_letters_bytes: { type: 'gauge', help: 'Bytes of the dead letters on disk', labels: ['backend'] },
+  dead_letters_shared_total: {
+    type: 'counter',
+    help: 'Dead letters that went from the folder into the stream MILLRACE_DLQ',
+    labels: ['backend'],
+  },
+  dead_letters_share_failed_total: {
+    type: 'counter',
+    help: 'Tries to put dead letters into the stream that failed: they stay in the folder',
+    labels: [],
+  },
+  dead_letters_stream_letters: {
+    type: 'gauge',
+    help: 'Messages in the stream MILLRACE_DLQ; every node tells it',
+    labels: [],
+  },
+  dead_letters_stream_bytes: { type: 'gauge', help: 'Bytes of that stream', labels: [] },
   audit_frames_total: { type: 'counter', help: 'Frames checked, by outcome', labels: ['outcome'] },
   audit_records_total: { type: 'counter', help: 'Records checked', labels: [] },
   audit_compared_total: {

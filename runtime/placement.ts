@@ -17,7 +17,7 @@ function joins(actor: string): string | undefined {
 }
 
 /** Actors beside the flow of records: unless they are placed otherwise, they share a thread of their own. */
-export const CONTROL_ACTORS: readonly string[] = ['auditor', 'control', 'capture']
+export const CONTROL_ACTORS: readonly string[] = ['auditor', 'letters', 'control', 'capture']
 const CONTROL_GROUP = 'control'
 /** Not every configuration has these, nor every way of running. */
 const OPTIONAL = new Set([...CONTROL_ACTORS, ...SCANNER_ACTORS, 'traffic', 'publisher'])

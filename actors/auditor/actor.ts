@@ -6,9 +6,10 @@ import type { BackendOptions } from '../../protocol/config/backends.js'
 import type { NatsOptions } from '../../protocol/config/nats.js'
 import { saidOf } from '../../protocol/errors.js'
 import type { Actor, ActorContext } from '../../runtime/actor.js'
+import { countLetters } from '../letters/letter-count.js'
 import { type AuditLog, openAuditLog } from './audit-log.js'
 import type { Engine } from './engine.js'
-import { countLetters } from './letter-count.js'
+import type { LetterStream } from '../letters/letter-stream.js'
 import { openLocalQueue } from './local-queue.js'
 import { UNCLAIMED_MAX } from './next.js'
 import type { Told } from './peers.js'
@@ -44,7 +45,7 @@ export function auditor(context: ActorContext, { audit, backends, nats }: Audito
   const tally = createTally(context)
   const timers: (() => void)[] = []
   let queue: PooledQueue | undefined
-  let shared: Shared | undefined
+  let joined: Shared | undefined
   let round: () => Promise<void> = () => Promise.resolve()
   let auditLog: AuditLog | undefined
   let engine: Engine | undefined
@@ -98,13 +99,18 @@ export function auditor(context: ActorContext, { audit, backends, nats }: Audito
   /** Loaded with the first due frames: a node that has just started pays nothing for it. */
   async function engineOf(): Promise<Engine> {
     if (engine !== undefined) return engine
-    const { createEngine } = await import('./engine.js')
+    const { createEngine, lettersAway } = await import('./engine.js')
     auditLog ??= openAuditLog(folder, clock.now, (error) =>
       log.error({ err: error }, 'audit: its log cannot be written'),
     )
     const random = () => context.random()
-    const shared = { clock, random, log, metrics, auditLog, node, audit, backends }
-    engine = createEngine({ ...shared, encoded, repairs: audit.repair, mends })
+    const parts = { clock, random, log, metrics, auditLog, node, audit, backends }
+    const sharedLetters = (): Promise<LetterStream | undefined> => {
+      const there = joined?.letters()
+      if (there !== undefined || nats === undefined) return Promise.resolve(there)
+      return Promise.reject(lettersAway('no connection'))
+    }
+    engine = createEngine({ ...parts, encoded, repairs: audit.repair, mends, sharedLetters })
     return engine
   }
 
@@ -173,7 +179,7 @@ export function auditor(context: ActorContext, { audit, backends, nats }: Audito
     const { joinShared } = await import('./shared.js')
     const trouble = (reason: string | undefined) => tally.sharedTrouble(reason)
     const share = (from: AuditQueue | undefined) => pool.share(from)
-    shared = joinShared(context, { nats, audit, backends, share, heard, givenUp: giveUp, trouble })
+    joined = joinShared(context, { nats, audit, backends, share, heard, givenUp: giveUp, trouble })
   }
 
   return {
@@ -194,10 +200,12 @@ export function auditor(context: ActorContext, { audit, backends, nats }: Audito
       })
       round = createRounds({
         ...{ queue, audit, node: node.id, clock, log, metrics, checker: engineOf, confirmed: audited },
-        tell: async (to, told) => (await shared?.tell(to, told)) ?? false,
+        tell: async (to, told) => (await joined?.tell(to, told)) ?? false,
         checked: (verdicts) => tally.checked(verdicts),
       })
-      timers.push(clock.every(Math.min(TICK_MS, Math.max(50, audit.after)), tick), countLetters(context))
+      timers.push(clock.every(Math.min(TICK_MS, Math.max(50, audit.after)), tick))
+      // With NATS the actor `letters` does.
+      if (nats === undefined) timers.push(countLetters(context))
       await join(queue)
       const waiting = queue.waitingFirst(node.id)
       context.send('journal', { type: 'audit_open', room: room(), waiting })
@@ -218,7 +226,7 @@ export function auditor(context: ActorContext, { audit, backends, nats }: Audito
       await putting
       await recalling
       await queue?.close()
-      await shared?.leave()
+      await joined?.leave()
       await auditLog?.close()
     },
   }

@@ -5,10 +5,12 @@ import type { Logger } from 'pino'
 import type { AuditTask } from '../../protocol/audit.js'
 import type { AuditOptions } from '../../protocol/config/audit.js'
 import type { BackendOptions } from '../../protocol/config/backends.js'
+import { MillraceError } from '../../protocol/errors.js'
 import type { Clock } from '../../runtime/clock.js'
 import { createDeadLetters, type DeadLetters } from '../../runtime/dead-letters.js'
 import { readLetters } from '../../runtime/letter-store.js'
 import type { Metrics } from '../../runtime/metrics.js'
+import type { LetterStream } from '../letters/letter-stream.js'
 import { createFrameBook, type FrameBook, type OpenBook } from '../writers/frame-book.js'
 import type { AuditLog } from './audit-log.js'
 import { type Checker, createChecker } from './check.js'
@@ -30,6 +32,8 @@ export interface EngineOptions {
   readonly repairs: boolean
   /** Default: all frames are this node's to mend. */
   mends?(task: AuditTask): boolean
+  /** The letters of all nodes; undefined where there is no NATS. Rejects with a MillraceError while they cannot be read. */
+  sharedLetters?(): Promise<Pick<LetterStream, 'names' | 'ofFrame'> | undefined>
   readonly clock: Clock
   random(): number
   readonly log: Logger
@@ -97,6 +101,11 @@ export function createEngine(options: EngineOptions): Engine {
     const oldestMs = Math.min(...tasks.map(({ ackedMs }) => ackedMs)) - LETTERS_BEFORE_MS
     for await (const { letter } of readLetters(lettersRoot, oldestMs))
       if (wanted.has(letter.frame)) add(found, letter.frame, letter.backend, [letter.n])
+    // After the folder: a letter is in the stream before it leaves that.
+    const shared = await options.sharedLetters?.()
+    if (shared !== undefined)
+      for await (const { frame, backend, n } of answered(shared.names(wanted)))
+        add(found, frame, backend, [n])
     return found
   }
 
@@ -112,6 +121,9 @@ export function createEngine(options: EngineOptions): Engine {
     async *buried({ id, ackedMs }) {
       for await (const { letter } of readLetters(lettersRoot, ackedMs - LETTERS_BEFORE_MS))
         if (letter.frame === id) yield { n: letter.n, line: letter.record }
+      const shared = await options.sharedLetters?.()
+      if (shared === undefined) return
+      for await (const letter of answered(shared.ofFrame(id))) yield { n: letter.n, line: letter.record }
     },
     nodeId: node.id,
     clock,
@@ -152,6 +164,21 @@ export function createEngine(options: EngineOptions): Engine {
       for (const file of letterFiles.values()) await file.close()
     },
   }
+}
+
+/** What fails is NATS: no difference, and nothing else than a backend that does not answer. */
+async function* answered<T>(letters: AsyncIterable<T>): AsyncGenerator<T> {
+  try {
+    yield* letters
+  } catch (cause) {
+    throw lettersAway(cause instanceof Error ? cause.message : String(cause), cause)
+  }
+}
+
+/** Without them a record that a backend refused would look like one that is missing. */
+export function lettersAway(why: string, cause?: unknown): MillraceError {
+  const text = `the dead letters in NATS cannot be read (${why}): frames that differ are looked at again later`
+  return new MillraceError('audit.letters', text, { cause })
 }
 
 function add(

@@ -8,6 +8,7 @@ import type { NatsOptions } from '../../protocol/config/nats.js'
 import { AUDIT_STREAM, auditConsumers, auditSubjects } from '../../protocol/subjects.js'
 import type { ActorContext } from '../../runtime/actor.js'
 import { openStreamsFor } from '../../runtime/nats/open-streams.js'
+import { type LetterStream, openLetterStream } from '../letters/letter-stream.js'
 import { natsLine } from '../nats-line.js'
 import { openJetStreamQueue } from './jetstream-queue.js'
 import { openPeers, type Peers, type Told } from './peers.js'
@@ -27,6 +28,8 @@ export interface SharedOptions {
 export interface Shared {
   /** True once the node has it; false when it does not answer, or there is no connection. */
   tell(node: string, told: Told): Promise<boolean>
+  /** The dead letters of all nodes, while there is a connection. */
+  letters(): LetterStream | undefined
   leave(): Promise<void>
 }
 
@@ -54,12 +57,14 @@ export function joinShared(context: ActorContext, options: SharedOptions): Share
   const token = backendsToken(options.backends)
   let queue: AuditQueue | undefined
   let peers: Peers | undefined
+  let letters: LetterStream | undefined
 
   const foreign = (subject: string) => (): void => {
     metrics.add('nats_refused_total', 1, { subject, reason: 'malformed' })
   }
 
   async function up(connection: NatsConnection): Promise<void> {
+    letters = await openLetterStream(connection, node.clusterId)
     await openStreamsFor(['audit'], connection, nats, (what) => log.info({ event: 'nats' }, what))
     queue = await openJetStreamQueue({
       connection,
@@ -84,12 +89,14 @@ export function joinShared(context: ActorContext, options: SharedOptions): Share
     const last = queue
     queue = undefined
     peers = undefined
+    letters = undefined
     last?.close().catch((error: unknown) => log.warn({ err: error }, 'audit: the shared queue ended'))
   }
 
   const leave = natsLine(context, nats).join({ up, down, trouble: (reason) => options.trouble(reason) })
   return {
     tell: async (to, told) => (await peers?.tell(to, told)) ?? false,
+    letters: () => letters,
     async leave() {
       peers?.close()
       await leave()

@@ -28,14 +28,34 @@ export async function publishParts(
   to: { readonly backends: readonly string[]; readonly timeoutMs: number },
 ): Promise<void> {
   for (const backend of to.backends) {
-    const pieces: Promise<unknown>[] = []
-    for (let at = 0, n = 0; at < encoded.length; at += note.partBytes, n++) {
-      const subject = partSubject(backend, logs, note.frame, note.partBytes, n)
-      const piece = encoded.subarray(at, at + note.partBytes)
-      pieces.push(js.publish(subject, piece, { timeout: to.timeoutMs, expect: { streamName: PARTS_STREAM } }))
+    const place: PiecesPlace = {
+      stream: PARTS_STREAM,
+      subject: (n) => partSubject(backend, logs, note.frame, note.partBytes, n),
     }
-    await Promise.all(pieces)
+    await publishPieces(js, place, note.partBytes, encoded, to.timeoutMs)
   }
+}
+
+/** Where pieces lie: each on a subject of its own in a stream that keeps one message a subject. */
+export interface PiecesPlace {
+  readonly stream: string
+  subject(n: number): string
+}
+
+/** Resolves when the server has all of them. Rejects as JetStreamClient.publish does. */
+export async function publishPieces(
+  js: JetStreamClient,
+  { stream, subject }: PiecesPlace,
+  partBytes: number,
+  bytes: Uint8Array,
+  timeout: number,
+): Promise<void> {
+  const pieces: Promise<unknown>[] = []
+  for (let at = 0, n = 0; at < bytes.length; at += partBytes, n++) {
+    const piece = bytes.subarray(at, at + partBytes)
+    pieces.push(js.publish(subject(n), piece, { timeout, expect: { streamName: stream } }))
+  }
+  await Promise.all(pieces)
 }
 
 /** The frame; undefined when a piece is not there (any more). Rejects when the server does not answer. */
@@ -45,15 +65,24 @@ export async function readParts(
   logs: string,
   note: PartsNote,
 ): Promise<Uint8Array | undefined> {
-  const encoded = new Uint8Array(note.bytes)
-  for (let at = 0, n = 0; at < note.bytes; at += note.partBytes, n++) {
+  const subject = (n: number) => partSubject(backend, logs, note.frame, note.partBytes, n)
+  return readPieces(manager, { stream: PARTS_STREAM, subject }, note)
+}
+
+/** What the pieces make together; undefined when one is not there (any more). */
+export async function readPieces(
+  manager: JetStreamManager,
+  { stream, subject }: PiecesPlace,
+  { bytes, partBytes }: Pick<PartsNote, 'bytes' | 'partBytes'>,
+): Promise<Uint8Array | undefined> {
+  const whole = new Uint8Array(bytes)
+  for (let at = 0, n = 0; at < bytes; at += partBytes, n++) {
     // From the leader, not by direct get: a replica that is behind would say that there is none.
-    const subject = partSubject(backend, logs, note.frame, note.partBytes, n)
-    const found = await manager.streams.getMessage(PARTS_STREAM, { last_by_subj: subject })
-    if (found === null || found.data.length !== Math.min(note.partBytes, note.bytes - at)) return undefined
-    encoded.set(found.data, at)
+    const found = await manager.streams.getMessage(stream, { last_by_subj: subject(n) })
+    if (found === null || found.data.length !== Math.min(partBytes, bytes - at)) return undefined
+    whole.set(found.data, at)
   }
-  return encoded
+  return whole
 }
 
 export async function removeParts(

@@ -6,12 +6,12 @@ import { LOGS_STREAM } from '../../protocol/subjects.js'
 import type { PublishFault } from './window.js'
 
 /** Codes of the server (nats-server, errors.json): the stream or the account is at its limit. */
-const FULL = new Set([10023, 10047, 10077, 10002, 10028])
+export const STREAM_FULL: ReadonlySet<number> = new Set([10023, 10047, 10077, 10002, 10028])
 
 export function publishFault(error: unknown): PublishFault {
   const said = saidOf(error)
   if (error instanceof JetStreamApiError) {
-    if (FULL.has(error.code))
+    if (STREAM_FULL.has(error.code))
       return {
         reason: `the stream ${LOGS_STREAM} is full (${said}): frames wait in the journal until writers catch up; start more, or raise nats.streams.logs_bytes_max`,
         refused: true,

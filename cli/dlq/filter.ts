@@ -6,6 +6,8 @@ export interface LetterFilter {
   readonly backend?: string
   readonly reason?: string
   readonly service?: string
+  /** The node that gave up on it. */
+  readonly node?: string
   readonly since?: string
   readonly until?: string
 }

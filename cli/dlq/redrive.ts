@@ -3,9 +3,10 @@ import { createRebuilder, type RebuildRecord } from '../../actors/writers/rebuil
 import { openSender, type Sender } from '../../actors/writers/sender.js'
 import type { Config } from '../../protocol/config/schema.js'
 import { systemClock } from '../../runtime/clock.js'
-import { letterId, type StoredLetter } from '../../runtime/letter-store.js'
+import { letterId } from '../../runtime/letter-store.js'
 import { createLogger } from '../../runtime/log.js'
 import { createMetrics } from '../../runtime/metrics.js'
+import type { FoundLetter } from './letters.js'
 
 export interface RedriveResult {
   sent: number
@@ -20,7 +21,7 @@ export interface RedriveResult {
 
 export interface Redrive {
   /** Adds to the result; returns the letters that their backend has now. */
-  send(letters: readonly StoredLetter[], result: RedriveResult): Promise<StoredLetter[]>
+  send(letters: readonly FoundLetter[], result: RedriveResult): Promise<FoundLetter[]>
   close(): Promise<void>
 }
 
@@ -51,9 +52,9 @@ export function openRedrive(config: Config, signal: AbortSignal): Redrive {
   async function sendFrame(
     sender: Sender,
     frame: string,
-    letters: readonly StoredLetter[],
+    letters: readonly FoundLetter[],
     result: RedriveResult,
-  ): Promise<StoredLetter[]> {
+  ): Promise<FoundLetter[]> {
     const byNumber = new Map(letters.map((stored) => [stored.letter.n, stored]))
     const records: RebuildRecord[] = [...byNumber].map(([n, { letter }]) => ({ n, line: letter.record }))
     const away = new Set<number>()
@@ -77,8 +78,8 @@ export function openRedrive(config: Config, signal: AbortSignal): Redrive {
 
   return {
     async send(letters, result) {
-      const taken: StoredLetter[] = []
-      const byFrame = new Map<string, StoredLetter[]>()
+      const taken: FoundLetter[] = []
+      const byFrame = new Map<string, FoundLetter[]>()
       for (const stored of letters) {
         const key = `${stored.letter.backend} ${stored.letter.frame}`
         byFrame.set(key, [...(byFrame.get(key) ?? []), stored])

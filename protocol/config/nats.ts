@@ -36,8 +36,12 @@ const streams = z
     logs_age_max: duration('0s').describe(
       'Frames older than this leave MILLRACE_LOGS even where a backend lacks them; 0s: never',
     ),
-    dead_letters_bytes_max: size('1GiB', { min: '1MiB' }).describe('Bound of the stream MILLRACE_DLQ'),
-    dead_letters_age_max: duration('30d', { min: '1m' }).describe('Letters older than this leave it'),
+    dead_letters_bytes_max: size('1GiB', { min: '1MiB' }).describe(
+      'Bound of the stream MILLRACE_DLQ; at the bound letters stay in the folders of their nodes',
+    ),
+    dead_letters_age_max: duration('0s').describe(
+      'Letters older than this leave MILLRACE_DLQ and are lost; 0s: never',
+    ),
     captures_bytes_max: size('10GiB', { min: '1MiB' }).describe('Bound of the bucket millrace-captures'),
   })
   .prefault({})

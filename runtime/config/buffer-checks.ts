@@ -12,6 +12,9 @@ export function bufferFindings({ node, buffer, nats, backends, sources }: Config
   const found: Finding[] = []
   const add = (path: readonly string[], message: string) =>
     found.push({ path, message: `${path.join('.')}: ${message}` })
+  const keptMs = nats?.streams.dead_letters_age_max ?? 0
+  if (keptMs > 0 && keptMs < DUPLICATES_MS)
+    add(['nats', 'streams', 'dead_letters_age_max'], 'expected at least 2m, or 0s for no limit')
   if (buffer.mode === 'local') {
     if (node.role !== 'all')
       add(

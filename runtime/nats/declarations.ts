@@ -42,6 +42,7 @@ export const CONFIG_HISTORY = 64
 const CONFIG_BYTES_MAX = 256 * 1024
 const CONFIG_BUCKET_BYTES_MAX = 64 * 1024 * 1024
 const AUDIT_BYTES_MAX = 256 * 1024 * 1024
+const DEAD_LETTERS_MAX = 1_000_000
 const DAY_MS = 86_400_000
 /** A frame published again within it, after a crash or a lost acknowledgement, is dropped by the server. */
 const DUPLICATES_MS = 120_000
@@ -105,14 +106,19 @@ export function declareStreams({ streams }: Pick<NatsOptions, 'streams'>): Strea
       name: DEAD_LETTERS_STREAM,
       kind: 'stream',
       purpose: 'dead_letters',
-      neededFor: 'dead letters shared by the nodes',
+      neededFor: 'dead letters of all nodes in one place',
       config: {
         description: 'Millrace: records that a backend can not take, with the reason',
         subjects: [DEAD_LETTERS_OF_ALL],
         retention: RetentionPolicy.Limits,
         storage: StorageType.File,
         discard: DiscardPolicy.New,
+        // Full: nodes are refused and keep their letters in the folder.
         max_bytes: streams.dead_letters_bytes_max,
+        // The server keeps subjects in memory.
+        max_msgs: DEAD_LETTERS_MAX,
+        // A letter that is put again takes the place of the one before.
+        max_msgs_per_subject: 1,
         max_age: nanos(streams.dead_letters_age_max),
         duplicate_window: nanos(DUPLICATES_MS),
       },

@@ -1,0 +1,133 @@
+// Takes the dead letters of a node's folder to the stream: a letter is out of the folder when the server has it, and not before.
+import { createReadStream } from 'node:fs'
+import { rm, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { systemCode } from '../../protocol/errors.js'
+import { type DeadLetter, soundLetter } from '../../runtime/dead-letters.js'
+import { compact, filesOf, foldersOf, letterId, noteRemoved, removedOf } from '../../runtime/letter-store.js'
+
+/*
+ * The newest file of a folder belongs to a writer, which appends. What was put into the stream of it is noted in the list of removed
+ * letters, batch by batch, and so is that of older files, which are deleted when all of them is out. A crash between the server's word
+ * and the note has letters put again, on the same subjects.
+ */
+export interface Shipping {
+  /** All that is there now. Resolves to the number of letters; rejects with the first that was refused. */
+  run(put: (letter: DeadLetter) => Promise<void>): Promise<number>
+  /** Whether files have changed since the last run that went through. */
+  isDue(): Promise<boolean>
+}
+
+export interface ShippingOptions {
+  /** `<data_dir>/dlq`. */
+  readonly root: string
+  /** So many letters have left the folder of this backend. */
+  shipped(folder: string, letters: number): void
+}
+
+const BATCH_LETTERS = 256
+const BATCH_BYTES = 4 * 1024 ** 2
+
+interface Batch {
+  readonly letters: DeadLetter[]
+  /** Where the next one begins, bytes into the file. */
+  end: number
+}
+
+export function createShipping({ root, shipped }: ShippingOptions): Shipping {
+  /** How far each file is out, bytes. Forgotten with this life: then the list of removed letters tells. */
+  const passed = new Map<string, number>()
+
+  async function shipFile(
+    folder: string,
+    file: string,
+    put: (letter: DeadLetter) => Promise<void>,
+  ): Promise<number> {
+    const name = path.join(root, folder, file)
+    const size = await sizeOf(name)
+    const known = passed.get(name) ?? 0
+    // A write that failed was cut off again.
+    const from = known > size ? 0 : known
+    if (size === from) return 0
+    const gone = await removedOf(path.join(root, folder))
+    let letters = 0
+    for await (const batch of batchesOf(name, from, size)) {
+      const fresh = batch.letters.filter((letter) => !gone.has(letterId(letter)))
+      await Promise.all(fresh.map(put))
+      await noteRemoved(path.join(root, folder), fresh.map(letterId))
+      passed.set(name, batch.end)
+      letters += fresh.length
+      if (fresh.length > 0) shipped(folder, fresh.length)
+    }
+    return letters
+  }
+
+  async function shipFolder(folder: string, put: (letter: DeadLetter) => Promise<void>): Promise<number> {
+    const files = await filesOf(path.join(root, folder))
+    let letters = 0
+    let dropped = false
+    for (const file of files) {
+      letters += await shipFile(folder, file, put)
+      if (file === files.at(-1)) continue
+      // Torn bytes at its end never counted.
+      await rm(path.join(root, folder, file))
+      passed.delete(path.join(root, folder, file))
+      dropped = true
+    }
+    if (dropped) await compact(path.join(root, folder), true)
+    return letters
+  }
+
+  return {
+    async run(put) {
+      let letters = 0
+      for (const folder of await foldersOf(root)) letters += await shipFolder(folder, put)
+      return letters
+    },
+    async isDue() {
+      for (const folder of await foldersOf(root)) {
+        const files = await filesOf(path.join(root, folder))
+        if (files.length > 1) return true
+        for (const file of files) {
+          const name = path.join(root, folder, file)
+          if ((await sizeOf(name)) !== (passed.get(name) ?? 0)) return true
+        }
+      }
+      return false
+    },
+  }
+}
+
+/** 0 for a file that is gone. */
+async function sizeOf(name: string): Promise<number> {
+  try {
+    return (await stat(name)).size
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return 0
+    throw error
+  }
+}
+
+/** Whole lines only. */
+async function* batchesOf(name: string, from: number, size: number): AsyncGenerator<Batch> {
+  let rest: Buffer = Buffer.alloc(0)
+  let batch: Batch = { letters: [], end: from }
+  let bytes = 0
+  for await (const chunk of createReadStream(name, { start: from, end: size - 1 }) as AsyncIterable<Buffer>) {
+    const read = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
+    let at = 0
+    for (let end = read.indexOf(0x0a); end >= 0; end = read.indexOf(0x0a, at)) {
+      const letter = soundLetter(read.toString('utf8', at, end))
+      if (letter !== undefined) batch.letters.push(letter)
+      batch.end += end + 1 - at
+      bytes += end + 1 - at
+      at = end + 1
+      if (batch.letters.length < BATCH_LETTERS && bytes < BATCH_BYTES) continue
+      yield batch
+      batch = { letters: [], end: batch.end }
+      bytes = 0
+    }
+    rest = read.subarray(at)
+  }
+  if (bytes > 0) yield batch
+}
