@@ -100,6 +100,15 @@ export async function noteRemoved(folder: string, ids: readonly string[]): Promi
     await appendFile(path.join(folder, REMOVED), ids.map((id) => `${id}\n`).join(''), { flush: true })
 }
 
+/** Of a file that is gone: their ids may come again. */
+export async function forgetRemoved(folder: string, ids: ReadonlySet<string>): Promise<void> {
+  const gone = await removedOf(folder)
+  const left = [...gone].filter((id) => !ids.has(id))
+  if (left.length === 0) await rm(path.join(folder, REMOVED), { force: true })
+  else if (left.length < gone.size)
+    await replace(path.join(folder, REMOVED), left.map((id) => `${id}\n`).join(''))
+}
+
 /** Drops removed letters from files, and from the list what no file holds any more. */
 export async function compact(folder: string, nodeRuns: boolean): Promise<void> {
   const gone = await removedOf(folder)

@@ -38,6 +38,8 @@ export interface EngineOptions {
   random(): number
   readonly log: Logger
   readonly auditLog: AuditLog
+  /** Ends the folders of what a repair could not send: each process appends to its own. Default `@audit`. */
+  readonly lettersIn?: string
   readonly metrics: Metrics
 }
 
@@ -88,7 +90,9 @@ export function createEngine(options: EngineOptions): Engine {
     const known = letterFiles.get(backend)
     if (known !== undefined) return known
     mkdirSync(lettersRoot, { recursive: true })
-    const made = createDeadLetters({ folder: path.join(lettersRoot, `${backend}@audit`) })
+    const made = createDeadLetters({
+      folder: path.join(lettersRoot, `${backend}${options.lettersIn ?? '@audit'}`),
+    })
     letterFiles.set(backend, made)
     return made
   }

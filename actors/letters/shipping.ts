@@ -4,7 +4,15 @@ import { rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { systemCode } from '../../protocol/errors.js'
 import { type DeadLetter, soundLetter } from '../../runtime/dead-letters.js'
-import { compact, filesOf, foldersOf, letterId, noteRemoved, removedOf } from '../../runtime/letter-store.js'
+import {
+  compact,
+  filesOf,
+  foldersOf,
+  forgetRemoved,
+  letterId,
+  noteRemoved,
+  removedOf,
+} from '../../runtime/letter-store.js'
 
 /*
  * The newest file of a folder belongs to a writer, which appends. What was put into the stream of it is noted in the list of removed
@@ -35,17 +43,28 @@ interface Batch {
 }
 
 export function createShipping({ root, shipped }: ShippingOptions): Shipping {
-  /** How far each file is out, bytes. Forgotten with this life: then the list of removed letters tells. */
-  const passed = new Map<string, number>()
+  /**
+   * How far the newest file of a folder is out, bytes: the only one that no command rewrites while the node runs. Forgotten with this
+   * life: then the list of removed letters tells.
+   */
+  const passed = new Map<string, { readonly file: string; readonly bytes: number }>()
+  const swept = new Set<string>()
 
+  const passedOf = (folder: string, file: string): number => {
+    const known = passed.get(folder)
+    return known?.file === file ? known.bytes : 0
+  }
+
+  /** Adds the ids of all letters of an older file to `ids`. */
   async function shipFile(
     folder: string,
     file: string,
     put: (letter: DeadLetter) => Promise<void>,
+    ids?: Set<string>,
   ): Promise<number> {
     const name = path.join(root, folder, file)
     const size = await sizeOf(name)
-    const known = passed.get(name) ?? 0
+    const known = ids === undefined ? passedOf(folder, file) : 0
     // A write that failed was cut off again.
     const from = known > size ? 0 : known
     if (size === from) return 0
@@ -55,7 +74,8 @@ export function createShipping({ root, shipped }: ShippingOptions): Shipping {
       const fresh = batch.letters.filter((letter) => !gone.has(letterId(letter)))
       await Promise.all(fresh.map(put))
       await noteRemoved(path.join(root, folder), fresh.map(letterId))
-      passed.set(name, batch.end)
+      if (ids === undefined) passed.set(folder, { file, bytes: batch.end })
+      else for (const letter of batch.letters) ids.add(letterId(letter))
       letters += fresh.length
       if (fresh.length > 0) shipped(folder, fresh.length)
     }
@@ -63,18 +83,21 @@ export function createShipping({ root, shipped }: ShippingOptions): Shipping {
   }
 
   async function shipFolder(folder: string, put: (letter: DeadLetter) => Promise<void>): Promise<number> {
-    const files = await filesOf(path.join(root, folder))
+    const at = path.join(root, folder)
+    // What a crash between a file's deletion and the end of its ids has left in the list.
+    if (!swept.has(folder)) await compact(at, true)
+    swept.add(folder)
     let letters = 0
-    let dropped = false
+    const files = await filesOf(at)
+    const newest = files.pop()
     for (const file of files) {
-      letters += await shipFile(folder, file, put)
-      if (file === files.at(-1)) continue
+      const ids = new Set<string>()
+      letters += await shipFile(folder, file, put, ids)
       // Torn bytes at its end never counted.
-      await rm(path.join(root, folder, file))
-      passed.delete(path.join(root, folder, file))
-      dropped = true
+      await rm(path.join(at, file))
+      await forgetRemoved(at, ids)
     }
-    if (dropped) await compact(path.join(root, folder), true)
+    if (newest !== undefined) letters += await shipFile(folder, newest, put)
     return letters
   }
 
@@ -90,7 +113,7 @@ export function createShipping({ root, shipped }: ShippingOptions): Shipping {
         if (files.length > 1) return true
         for (const file of files) {
           const name = path.join(root, folder, file)
-          if ((await sizeOf(name)) !== (passed.get(name) ?? 0)) return true
+          if ((await sizeOf(name)) !== passedOf(folder, file)) return true
         }
       }
       return false

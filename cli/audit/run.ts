@@ -97,6 +97,7 @@ async function openAudit(config: Config, options: AuditRunOptions): Promise<Open
     node: { id: node.id, clusterId: node.cluster_id, dataDir: node.data_dir },
     encoded: (task) => known.encoded(task),
     repairs: options.repairs,
+    lettersIn: '@audit-run',
     clock,
     random: Math.random,
     log,
