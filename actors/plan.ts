@@ -1,9 +1,11 @@
 // From a configuration to the actors of a node and the threads that they share.
 import { cpus } from 'node:os'
+import { JETSTREAM_CURSOR } from '../protocol/buffer.js'
 import type { Config } from '../protocol/config/schema.js'
 import { bufferBackends } from '../runtime/config/buffer-checks.js'
 import type { ActorPlan } from '../runtime/group-host.js'
 import { flowActors, type GroupPlan, placeActors } from '../runtime/placement.js'
+import type { BufferedAudit } from './auditor/shared.js'
 import { followers, planBuffer } from './buffer/plan.js'
 import { planCapture } from './capture/plan.js'
 import { CANONICAL_FIELDS_BYTES } from './parse/cut.js'
@@ -34,6 +36,7 @@ export function planNode(config: Config, once: boolean, cores: number = cpus().l
   if (config.nats !== undefined && !once) names.push('letters')
   const audited = auditedBackends(config)
   // A run that ends is over before its frames are due: the journal keeps them for the next one, or for `millrace audit run`.
+  const isBuffered = config.buffer.mode === 'jetstream'
   const audits = audited.length > 0 && !once
   if (audits) names.push('auditor')
   const groups = placeActors(names, config.runtime.placement, cores)
@@ -93,7 +96,7 @@ export function planNode(config: Config, once: boolean, cores: number = cpus().l
               audit: {
                 backends: audited,
                 holdBytesMax: config.audit.hold_bytes,
-                mends: audits && config.audit.repair,
+                mends: audits && config.audit.repair && !isBuffered,
               },
             }),
       },
@@ -114,7 +117,8 @@ export function planNode(config: Config, once: boolean, cores: number = cpus().l
   ]
   if (audits) {
     const shared = config.nats === undefined ? {} : { nats: config.nats }
-    const options = { audit: config.audit, backends: config.backends, ...shared }
+    const buffered = isBuffered ? { buffered: bufferedAudit(config) } : {}
+    const options = { audit: config.audit, backends: config.backends, ...shared, ...buffered }
     actors.push({ name: 'auditor', kind: 'auditor', options })
   }
   return { actors: actors.filter(({ name }) => names.includes(name)), groups }
@@ -130,8 +134,24 @@ export function canonicalBytesMax(config: Config): number {
   return Math.min(config.records.line_bytes_max + CANONICAL_FIELDS_BYTES, ...limits)
 }
 
-/** The backends that can be asked what they hold, where this node's journal feeds them. */
+/** All backends that frames in JetStream go to, and whether this node can ask each of them. */
+export function bufferedAudit(config: Pick<Config, 'backends' | 'buffer'>): BufferedAudit {
+  const backends = bufferBackends(config)
+  const known = Object.entries(config.backends)
+  return {
+    backends,
+    checks:
+      backends.every((name) => config.backends[name] !== undefined) &&
+      known.some(([, { type }]) => type !== 'archive'),
+  }
+}
+
+/**
+ * Who has to have a frame before it is a task: the backends that can be asked what they hold, where this node's journal feeds them.
+ * JetStream, where frames go through that: then the task waits until the frame has left it.
+ */
 export function auditedBackends(config: Pick<Config, 'audit' | 'backends' | 'buffer'>): string[] {
-  if (!config.audit.enabled || config.buffer.mode === 'jetstream') return []
+  if (!config.audit.enabled) return []
+  if (config.buffer.mode === 'jetstream') return [JETSTREAM_CURSOR]
   return Object.entries(config.backends).flatMap(([name, { type }]) => (type === 'archive' ? [] : [name]))
 }

@@ -31,6 +31,11 @@ export interface AuditTask extends AuditFrame {
   readonly repairs: number
   /** Times that its node, which alone can mend it best, did not answer: after some, others do what they can. */
   readonly unclaimed?: number
+  /**
+   * It went through JetStream, where it lies at this sequence or before: no backend is asked before all that was there is acknowledged.
+   * 0: not looked at yet. Left out: every backend's writer has acknowledged it.
+   */
+  readonly waits?: number
   /** Where its records lie in time, for frames whose records are far apart; else from fromMs to toMs. */
   readonly spans?: readonly AuditSpan[]
   /** Numbers of records that lie in the dead letters, by backend. */
@@ -49,14 +54,15 @@ const TIME_MS_MAX = 8.64e15
 export function soundTask(value: unknown): AuditTask | undefined {
   if (typeof value !== 'object' || value === null) return undefined
   const { id, node, stage, spans, ...rest } = value as Record<keyof AuditTask, unknown>
-  const { seq, count, fromMs, toMs, dueMs, ackedMs, postponed, repairs, unclaimed = 0 } = rest
+  const { seq, count, fromMs, toMs, dueMs, ackedMs, postponed, repairs, unclaimed = 0, waits } = rest
   if (typeof id !== 'string' || !/^[\w-]{1,64}$/.test(id) || typeof node !== 'string') return undefined
   if (stage !== 'first' && stage !== 'again') return undefined
   if (!isTime(fromMs) || !isTime(toMs) || !isTime(dueMs) || !isTime(ackedMs)) return undefined
   if (fromMs > toMs || !isCount(seq, -1) || !isCount(count, 1) || count > RECORDS_MAX) return undefined
   if (!isCount(postponed) || !isCount(repairs) || !isCount(unclaimed)) return undefined
+  if (waits !== undefined && !isCount(waits)) return undefined
   const times = { fromMs, toMs, dueMs, ackedMs }
-  const late = unclaimed === 0 ? {} : { unclaimed }
+  const late = { ...(unclaimed === 0 ? {} : { unclaimed }), ...(waits === undefined ? {} : { waits }) }
   const task: AuditTask = { seq, id, count, node, stage, ...times, postponed, repairs, ...late }
   if (spans === undefined) return task
   return Array.isArray(spans) && spans.length <= SPANS_MAX && spans.every(isSpan)

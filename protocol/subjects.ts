@@ -77,6 +77,9 @@ export const auditConsumers = (cluster: string, backends: string) =>
 export const auditorSubject = (cluster: string, node: string) =>
   `millrace.auditor.${subjectToken(cluster)}.${subjectToken(node)}`
 
+/** Asks a node for a frame of its journal, piece by piece: for nodes that mend what it has no backends for. */
+export const auditorFrameSubject = (cluster: string, node: string) => `${auditorSubject(cluster, node)}.frame`
+
 export const DEAD_LETTERS_OF_ALL = 'millrace.dlq.>'
 /** What names a dead letter: a record, and the backend that refused it. */
 export interface LetterName {

@@ -57,6 +57,11 @@ export const AUDIT_METRICS = {
     help: "Tasks put, by queue: shared (NATS), local (this node's folder)",
     labels: ['queue'],
   },
+  audit_fallback_tasks_total: {
+    type: 'counter',
+    help: "Tasks that went to this node's own folder although they belong into the shared queue",
+    labels: [],
+  },
   audit_handed_total: {
     type: 'counter',
     help: 'Frames of another node with a difference, handed to that node to mend, by whether it answered',

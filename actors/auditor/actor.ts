@@ -13,10 +13,11 @@ import type { LetterStream } from '../letters/letter-stream.js'
 import { openLocalQueue } from './local-queue.js'
 import { UNCLAIMED_MAX } from './next.js'
 import type { Told } from './peers.js'
+import { createPassage } from './passage.js'
 import { createPooledQueue, type PooledQueue } from './pooled-queue.js'
 import type { AuditQueue } from './queue.js'
 import { createRounds } from './rounds.js'
-import type { Shared } from './shared.js'
+import type { BufferedAudit, Shared } from './shared.js'
 import { createTally } from './tally.js'
 
 export interface AuditorPlan {
@@ -24,6 +25,8 @@ export interface AuditorPlan {
   readonly backends: Readonly<Record<string, BackendOptions>>
   /** The tasks are shared with other nodes. */
   readonly nats?: NatsOptions
+  /** Frames go through JetStream to writers that may be other nodes. */
+  readonly buffered?: BufferedAudit
 }
 
 const TICK_MS = 1000
@@ -34,14 +37,19 @@ const ROOM_MAX = 4096
 /** A journal that does not answer is restarting. */
 const COPY_WAIT_MS = 10_000
 
+interface Copy {
+  readonly read: Promise<Uint8Array | undefined>
+  end(encoded: Uint8Array | undefined): void
+}
+
 /** Folder of the audit's queue and log. */
 export const auditFolder = (dataDir: string): string => path.join(dataDir, 'audit')
 
 /** Writes to `journal`: audit_open, audit_queued, audited, frame_wanted; to `supervisor`: status. */
-export function auditor(context: ActorContext, { audit, backends, nats }: AuditorPlan): Actor {
+export function auditor(context: ActorContext, { audit, backends, nats, buffered }: AuditorPlan): Actor {
   const { clock, log, metrics, node } = context
   const folder = auditFolder(node.dataDir)
-  const copies = new Map<number, (encoded: Uint8Array | undefined) => void>()
+  const copies = new Map<number, Copy>()
   const tally = createTally(context)
   const timers: (() => void)[] = []
   let queue: PooledQueue | undefined
@@ -58,7 +66,8 @@ export function auditor(context: ActorContext, { audit, backends, nats }: Audito
   function taskOf(frame: AuditFrame): AuditTask {
     const ackedMs = clock.now()
     const fresh = { stage: 'first', postponed: 0, repairs: 0 } as const
-    return { ...frame, ...fresh, node: node.id, ackedMs, dueMs: ackedMs + audit.after }
+    const onItsWay = buffered === undefined ? {} : { waits: 0 }
+    return { ...frame, ...fresh, ...onItsWay, node: node.id, ackedMs, dueMs: ackedMs + audit.after }
   }
 
   const room = (): number => Math.max(0, Math.min(ROOM_MAX, queue?.room() ?? 0) - unqueued.length)
@@ -81,18 +90,25 @@ export function auditor(context: ActorContext, { audit, backends, nats }: Audito
     putting ??= put().finally(() => (putting = undefined))
   }
 
-  /** From this node's journal; tasks of others have nothing there. */
+  /** From this node's journal; of tasks of others there is nothing in it. */
   function encoded(task: AuditTask): Promise<Uint8Array | undefined> {
-    if (task.node !== node.id || stopped) return Promise.resolve(undefined)
-    return new Promise((resolve) => {
-      const end = (bytes: Uint8Array | undefined): void => {
-        cancel()
-        copies.delete(task.seq)
-        resolve(bytes)
-      }
-      const cancel = clock.after(COPY_WAIT_MS, () => end(undefined))
-      copies.set(task.seq, end)
-      context.send('journal', { type: 'frame_wanted', seq: task.seq, replyTo: context.name })
+    if (task.node === node.id) return copyOf(task.seq)
+    const asks = buffered !== undefined && task.node !== '' && !stopped
+    return asks && joined !== undefined ? joined.copy(task) : Promise.resolve(undefined)
+  }
+
+  async function copyOf(seq: number): Promise<Uint8Array | undefined> {
+    // Two that want the same frame: one after the other.
+    while (copies.has(seq)) await copies.get(seq)?.read
+    if (stopped) return undefined
+    let end: (bytes: Uint8Array | undefined) => void = () => undefined
+    const read = new Promise<Uint8Array | undefined>((resolve) => (end = resolve))
+    const cancel = clock.after(COPY_WAIT_MS, () => end(undefined))
+    copies.set(seq, { read, end })
+    context.send('journal', { type: 'frame_wanted', seq, replyTo: context.name })
+    return read.finally(() => {
+      cancel()
+      copies.delete(seq)
     })
   }
 
@@ -114,9 +130,12 @@ export function auditor(context: ActorContext, { audit, backends, nats }: Audito
     return engine
   }
 
-  /** Another node's frame is that node's to mend, unless it has been silent for long. */
+  /** Another node's frame is that node's to mend, unless it has been silent for long, or is an agent that has no backends. */
   const mends = (task: AuditTask): boolean =>
-    task.node === node.id || task.node === '' || (task.unclaimed ?? 0) >= UNCLAIMED_MAX
+    buffered !== undefined ||
+    task.node === node.id ||
+    task.node === '' ||
+    (task.unclaimed ?? 0) >= UNCLAIMED_MAX
 
   const audited = (seqs: readonly number[]): void => {
     if (seqs.length > 0) context.send('journal', { type: 'audited', seqs })
@@ -179,7 +198,8 @@ export function auditor(context: ActorContext, { audit, backends, nats }: Audito
     const { joinShared } = await import('./shared.js')
     const trouble = (reason: string | undefined) => tally.sharedTrouble(reason)
     const share = (from: AuditQueue | undefined) => pool.share(from)
-    joined = joinShared(context, { nats, audit, backends, share, heard, givenUp: giveUp, trouble })
+    const parts = { nats, audit, backends, ...(buffered === undefined ? {} : { buffered }) }
+    joined = joinShared(context, { ...parts, share, heard, frame: copyOf, givenUp: giveUp, trouble })
   }
 
   return {
@@ -193,12 +213,21 @@ export function auditor(context: ActorContext, { audit, backends, nats }: Audito
       queue = createPooledQueue({
         local,
         node: node.id,
+        takes: buffered?.checks ?? true,
         clock,
         refused: (error) => tally.sharedTrouble(error === undefined ? undefined : saidOf(error)),
         unheard: (error) => log.warn({ event: 'nats', reason: saidOf(error) }, 'audit: tasks come again'),
+        fellBack: (tasks) => nats !== undefined && metrics.add('audit_fallback_tasks_total', tasks),
         counted: (where, tasks) => metrics.add('audit_tasks_total', tasks, { queue: where }),
       })
+      const passage = createPassage({
+        queue,
+        checks: buffered?.checks ?? true,
+        state: async () => joined?.logs(),
+        now: clock.now,
+      })
       round = createRounds({
+        ...(buffered === undefined ? {} : { admit: passage }),
         ...{ queue, audit, node: node.id, clock, log, metrics, checker: engineOf, confirmed: audited },
         tell: async (to, told) => (await joined?.tell(to, told)) ?? false,
         checked: (verdicts) => tally.checked(verdicts),
@@ -215,12 +244,12 @@ export function auditor(context: ActorContext, { audit, backends, nats }: Audito
         unqueued.push(...frames.map(taskOf))
         startPut()
       },
-      frame_copy: ({ seq, encoded: bytes }) => copies.get(seq)?.(bytes),
+      frame_copy: ({ seq, encoded: bytes }) => copies.get(seq)?.end(bytes),
     },
     async stop() {
       stopped = true
       for (const cancel of timers) cancel()
-      for (const end of copies.values()) end(undefined)
+      for (const { end } of copies.values()) end(undefined)
       await engine?.close()
       await checking
       await putting

@@ -74,7 +74,8 @@ export function createEngine(options: EngineOptions): Engine {
     if (known !== undefined) return known
     const encoded = await options.encoded(task)
     if (encoded === undefined) return undefined
-    const book = (frames ??= createFrameBook()).open(encoded)
+    const book = openBook(task, encoded)
+    if (book === undefined) return undefined
     // A seq of another life of the folder: not this frame.
     if (book.header.id !== task.id) return undefined
     books.set(task.id, book)
@@ -83,6 +84,17 @@ export function createEngine(options: EngineOptions): Engine {
       books.delete(oldest)
     }
     return book
+  }
+
+  function openBook(task: AuditTask, encoded: Uint8Array): OpenBook | undefined {
+    frames ??= createFrameBook()
+    try {
+      return frames.open(encoded)
+    } catch (error) {
+      // What another node hands over is not this node's fault: the record is taken from somewhere else.
+      if (task.node !== node.id && error instanceof MillraceError) return undefined
+      throw error
+    }
   }
 
   /** Beside the writer's own files, which are another thread's or process's. */

@@ -24,6 +24,8 @@ export interface JetStreamQueueOptions {
   readonly subjects: string
   /** Begins the consumers' names. */
   readonly consumers: string
+  /** False: this node only puts. */
+  readonly takes: boolean
   readonly clock: Clock
   /** How often a node looks for tasks. */
   readonly pollMs: number
@@ -56,7 +58,7 @@ export async function openJetStreamQueue(options: JetStreamQueueOptions): Promis
   const js = jetstream(connection)
   const manager = await jetstreamManager(connection)
   const open: Consumer[] = []
-  for (const stage of STAGES) {
+  for (const stage of options.takes ? STAGES : []) {
     const name = `${options.consumers}-${stage}`
     const config = {
       durable_name: name,

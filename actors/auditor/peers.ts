@@ -1,7 +1,8 @@
 // What auditors tell each other over NATS: frames that were checked for a node, and tasks that only that node can mend.
 import type { NatsConnection } from 'nats'
 import { type AuditTask, soundTask } from '../../protocol/audit.js'
-import { auditorSubject } from '../../protocol/subjects.js'
+import { auditorFrameSubject, auditorSubject } from '../../protocol/subjects.js'
+import { answerFrames, copyFrame } from './frame-copies.js'
 
 /*
  * A request to millrace.auditor.<cluster>.<node>, answered once its part is durable there:
@@ -16,6 +17,8 @@ export interface Told {
 export interface Peers {
   /** True once the node has it. */
   tell(node: string, told: Told): Promise<boolean>
+  /** The frame in that node's journal; undefined when it is not there, or the node does not answer. */
+  copy(node: string, seq: number): Promise<Uint8Array | undefined>
   close(): void
 }
 
@@ -25,6 +28,8 @@ export interface PeersOptions {
   readonly node: string
   /** What another node says; resolves when the tasks are durable. */
   heard(told: Told): Promise<void>
+  /** A frame of this node's journal; undefined when that has let go of it. */
+  frame(seq: number): Promise<Uint8Array | undefined>
   /** A message that is none of ours. */
   foreign(): void
 }
@@ -53,7 +58,9 @@ export function openPeers(options: PeersOptions): Peers {
       )
     },
   })
+  const closeFrames = answerFrames(options)
   return {
+    copy: (node, seq) => copyFrame(connection, auditorFrameSubject(clusterId, node), seq),
     async tell(node, { confirmed, tasks }) {
       const subject = auditorSubject(clusterId, node)
       const most = Math.max(confirmed.length, tasks.length)
@@ -69,6 +76,7 @@ export function openPeers(options: PeersOptions): Peers {
       }
     },
     close() {
+      closeFrames()
       if (!connection.isClosed()) subscription.unsubscribe()
     },
   }

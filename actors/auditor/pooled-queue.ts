@@ -23,11 +23,15 @@ export interface PooledQueue extends AuditQueue<PooledLease> {
 export interface PooledQueueOptions {
   readonly local: AuditQueue
   readonly node: string
+  /** False: this node only puts tasks into the shared queue, since it has not all backends. */
+  readonly takes: boolean
   readonly clock: Pick<Clock, 'now'>
   /** The shared queue refused, and tasks go to the folder; undefined: it takes them again. */
   refused(error: unknown): void
   /** It did not hear that tasks are through, or gave none: they come again. */
   unheard(error: unknown): void
+  /** So many tasks go to the folder because the shared queue is not there, has refused, or has as many of this node as it may. */
+  fellBack(tasks: number): void
   /** So many tasks were put there. */
   counted(queue: 'shared' | 'local', tasks: number): void
 }
@@ -54,15 +58,29 @@ export function createPooledQueue(options: PooledQueueOptions): PooledQueue {
     options.counted('local', tasks.length)
   }
 
+  /** Only this node asks whether its frames have left JetStream; nobody else need see them before. */
+  const isOnItsWay = ({ waits }: AuditTask): boolean => waits !== undefined
+
   async function put(tasks: readonly AuditTask[], again = false): Promise<void> {
+    const waiting = tasks.filter(isOnItsWay)
+    if (waiting.length > 0) await local.put(waiting)
+    const others = tasks.filter((task) => !isOnItsWay(task))
+    if (others.length > 0) await putAnywhere(others, again)
+  }
+
+  async function putAnywhere(tasks: readonly AuditTask[], again: boolean): Promise<void> {
     const to = shared
     const fits = tasks.filter(isOwnFirst).length + outside.size <= OUTSIDE_MAX
-    if (to === undefined || !isOpen() || !fits) return keep(tasks)
+    if (to === undefined || !isOpen() || !fits) {
+      options.fellBack(tasks.length)
+      return keep(tasks)
+    }
     try {
       await to.put(tasks, again)
     } catch (error) {
       refusedMs = clock.now()
       options.refused(error)
+      options.fellBack(tasks.length)
       return keep(tasks)
     }
     if (refusedMs > 0) options.refused(undefined)
@@ -111,7 +129,7 @@ export function createPooledQueue(options: PooledQueueOptions): PooledQueue {
         leased.push({ task: lease.task, from: queue, lease })
     }
     await from(local)
-    const other = shared
+    const other = options.takes ? shared : undefined
     if (other === undefined || leased.length >= most || other.figures().due === 0) return leased
     await from(other).catch((error: unknown) => options.unheard(error))
     return leased
@@ -119,7 +137,7 @@ export function createPooledQueue(options: PooledQueueOptions): PooledQueue {
 
   function figures(): QueueFigures {
     const own = local.figures()
-    const other = shared?.figures()
+    const other = options.takes ? shared?.figures() : undefined
     const oldest = [own.oldestDueMs, other?.oldestDueMs].filter((ms) => ms !== undefined)
     return {
       waiting: own.waiting + outside.size,

@@ -16,6 +16,8 @@ export interface RoundsOptions {
   readonly clock: Clock
   readonly log: Logger
   readonly metrics: Metrics
+  /** Of those that are due, the ones to check; it sees to the others. Left out: all of them. */
+  admit?(leased: readonly PooledLease[]): Promise<readonly PooledLease[]>
   /** Loaded with the first due frames. */
   checker(): Promise<Checker>
   /** The first check of these frames of this node is over. */
@@ -108,7 +110,8 @@ export function createRounds(options: RoundsOptions): () => Promise<void> {
     const leased = await queue.take(audit.frames_per_query)
     if (leased.length === 0) return
     try {
-      await round(leased)
+      const admitted = options.admit === undefined ? leased : await options.admit(leased)
+      if (admitted.length > 0) await round(admitted)
     } catch (error) {
       queue.giveBack(leased)
       throw error

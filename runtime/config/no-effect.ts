@@ -9,15 +9,8 @@ interface Idle {
   readonly matters: (value: unknown, file: unknown) => boolean
 }
 
-const IDLE: readonly Idle[] = [
-  {
-    path: ['audit'],
-    because: 'frames that go through JetStream are not audited',
-    always: false,
-    matters: (value, file) =>
-      at(file, ['buffer', 'mode']) === 'jetstream' && at(value, ['enabled']) !== false,
-  },
-]
+/** None at present. */
+const IDLE: readonly Idle[] = []
 
 /** Is the option at this path, or all that holds it, one of them? */
 export function hasNoEffect(path: readonly string[]): boolean {

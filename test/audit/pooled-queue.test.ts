@@ -62,6 +62,8 @@ async function pooled(t: TestContext) {
     ...{ local, node: 'a', clock },
     refused: (error) => said.push(error === undefined ? 'takes' : 'refuses'),
     unheard: () => said.push('unheard'),
+    takes: true,
+    fellBack: (tasks: number) => (counts['fallback'] = (counts['fallback'] ?? 0) + tasks),
     counted: (queue, tasks) => (counts[queue] = (counts[queue] ?? 0) + tasks),
   })
   t.after(async () => {

@@ -35,6 +35,7 @@ async function cluster(t: TestContext) {
         stream: name,
         subjects: name,
         consumers: 'audit',
+        takes: true,
         clock: systemClock,
         pollMs: 1000,
         ackWaitMs: 120_000,
