@@ -7,8 +7,7 @@ import { MillraceError } from '../../protocol/errors.js'
 import { DEAD_LETTERS_STREAM } from '../../protocol/subjects.js'
 import type { Actor, ActorContext } from '../../runtime/actor.js'
 import { withLetterLock } from '../../runtime/letter-lock.js'
-import { declareStreams } from '../../runtime/nats/declarations.js'
-import { ensureStream, openStreams } from '../../runtime/nats/streams.js'
+import { openStreamsFor } from '../../runtime/nats/open-streams.js'
 import { backoffMs } from '../../runtime/retry.js'
 import { STREAM_FULL } from '../buffer/publish-fault.js'
 import { natsLine } from '../nats-line.js'
@@ -49,11 +48,7 @@ export function letters(context: ActorContext, { nats }: LettersPlan): Actor {
   })
 
   async function up(connection: NatsConnection): Promise<void> {
-    const manager = await openStreams(connection)
-    const done = (what: string) => log.info({ event: 'nats' }, what)
-    const { replicas } = nats.streams
-    for (const declared of declareStreams(nats).filter(({ purpose }) => purpose === 'dead_letters'))
-      await ensureStream(manager, declared, { replicas, done })
+    await openStreamsFor(['dead_letters'], connection, nats, (what) => log.info({ event: 'nats' }, what))
     stream = await openLetterStream(connection, node.clusterId)
     failures = 0
     notBeforeMs = 0

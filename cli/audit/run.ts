@@ -2,15 +2,18 @@
 import { join } from 'node:path'
 import { openAuditLog } from '../../actors/auditor/audit-log.js'
 import type { Verdict } from '../../actors/auditor/check.js'
-import { createEngine, type Engine } from '../../actors/auditor/engine.js'
+import { createEngine, type Engine, lettersAway } from '../../actors/auditor/engine.js'
 import { type KnownFrames, knownFrames } from '../../actors/auditor/known-frames.js'
 import type { AuditTask } from '../../protocol/audit.js'
 import type { ArchiveOptions } from '../../protocol/config/backends.js'
+import { JETSTREAM_CURSOR } from '../../protocol/buffer.js'
 import type { Config } from '../../protocol/config/schema.js'
 import { MillraceError } from '../../protocol/errors.js'
 import { sleep, systemClock } from '../../runtime/clock.js'
 import { createLogger } from '../../runtime/log.js'
 import { createMetrics } from '../../runtime/metrics.js'
+import { openSharedLetters, type SharedLetters } from '../shared-letters.js'
+import { demandArrived } from './arrived.js'
 
 export interface AuditRunOptions {
   readonly sinceMs: number
@@ -77,11 +80,13 @@ async function openAudit(config: Config, options: AuditRunOptions): Promise<Open
     )
   }
   const archives = Object.values(config.backends).filter(({ type }) => type === 'archive') as ArchiveOptions[]
+  const isBuffered = config.buffer.mode === 'jetstream'
+  if (isBuffered) await demandArrived(config, options.signal)
   const known = await knownFrames({
     dataDir: node.data_dir,
     node: node.id,
     sinceMs: options.sinceMs,
-    backends: audited,
+    backends: isBuffered ? [JETSTREAM_CURSOR] : audited,
     archives: options.withArchive ? archives.map(({ path }) => path) : [],
     nowMs: clock.now(),
   })
@@ -91,7 +96,15 @@ async function openAudit(config: Config, options: AuditRunOptions): Promise<Open
   )
   const figures: Figures = { compared: 0, repairs: {} }
   const metrics = createMetrics()
+  let shared: SharedLetters | undefined
+  const sharedLetters = async () => {
+    shared ??= await openSharedLetters(config).catch((cause: unknown) => {
+      throw lettersAway(cause instanceof Error ? cause.message : String(cause), cause)
+    })
+    return shared?.letters
+  }
   const engine = createEngine({
+    sharedLetters,
     audit: { ...config.audit, queries_per_second: options.queriesPerSecond },
     backends: config.backends,
     node: { id: node.id, clusterId: node.cluster_id, dataDir: node.data_dir },
@@ -120,6 +133,7 @@ async function openAudit(config: Config, options: AuditRunOptions): Promise<Open
     figures,
     async close() {
       await engine.close()
+      await shared?.close()
       await auditLog.close()
     },
   }

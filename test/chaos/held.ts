@@ -1,6 +1,9 @@
 // What the backends and the dead letters hold at the end of a run, in the oracle's form.
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { connect } from 'nats'
+import { openLetterStream } from '../../actors/letters/letter-stream.js'
+import type { DeadLetter } from '../../runtime/dead-letters.js'
+import { letterId, readLetters } from '../../runtime/letter-store.js'
 import { esRefresh } from '../real/servers/es-query.js'
 import { lokiLines } from '../real/servers/loki-query.js'
 import type { ElasticsearchStandIn } from '../stand-ins/elasticsearch.js'
@@ -76,25 +79,41 @@ export async function heldByLoki(
   return found
 }
 
-/** The dead letters of all nodes, by backend. */
-export function deadLetters(dataDirs: readonly string[], backends: readonly string[]): Evidence['letters'] {
-  const linesOf = (folder: string) =>
-    readdirSync(folder)
-      .filter((name) => name.endsWith('.ndjson'))
-      .flatMap((name) => readFileSync(join(folder, name), 'utf8').split('\n').slice(0, -1))
+/** The dead letters of all nodes, by backend: those of their folders, and those that went on into NATS. */
+export async function deadLetters(
+  dataDirs: readonly string[],
+  backends: readonly string[],
+  nats?: { readonly url: string; readonly clusterId: string },
+): Promise<Evidence['letters']> {
+  const found = new Map<string, DeadLetter>()
+  const remember = (letter: DeadLetter) => found.set(`${letter.backend} ${letterId(letter)}`, letter)
+  for (const dataDir of dataDirs)
+    for await (const { letter } of readLetters(join(dataDir, 'dlq'))) remember(letter)
+  // After the folders: a letter is in the stream before it leaves them.
+  if (nats !== undefined) for await (const letter of lettersInNats(nats)) remember(letter)
+  const of = (backend: string) => [...found.values()].filter((letter) => letter.backend === backend)
   return Object.fromEntries(
     backends.map((backend) => [
       backend,
-      dataDirs
-        .map((dataDir) => join(dataDir, 'dlq', backend))
-        .filter(existsSync)
-        .flatMap(linesOf)
-        .map((line) => {
-          const { record, reason } = JSON.parse(line) as { record: string; reason: string }
-          return { key: keyOf(record), reason }
-        }),
+      of(backend).map(({ record, reason }) => ({ key: keyOf(record), reason })),
     ]),
   )
+}
+
+async function* lettersInNats({
+  url,
+  clusterId,
+}: {
+  readonly url: string
+  readonly clusterId: string
+}): AsyncGenerator<DeadLetter> {
+  const connection = await connect({ servers: url })
+  try {
+    const stream = await openLetterStream(connection, clusterId)
+    for await (const { letter } of stream.read()) yield letter
+  } finally {
+    await connection.close()
+  }
 }
 
 /** FNV-1a over UTF-16 units: enough to tell two different texts apart in a test. */

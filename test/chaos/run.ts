@@ -77,9 +77,10 @@ export async function runPlan({ plan, say, lie }: RunOptions): Promise<RunResult
       spoiled: injector.spoiled,
       corruptionTold: scene.members.some(({ node }) => node.seen.corrupt > 0),
       held: await scene.backends.held(),
-      letters: deadLetters(
+      letters: await deadLetters(
         scene.members.map(({ node }) => node.dataDir),
         ['es', 'loki'],
+        scene.nats && { url: scene.nats.url, clusterId: scene.backends.clusterId },
       ),
     })
     const peaks = bounds(scene, plan, wrong)
