@@ -9,7 +9,10 @@ const WAIT_MS = 60_000
 const LOOK_MS = 500
 
 /** What is on its way would look like what is missing, and its repair like a copy. Rejects with `audit.on_their_way`. */
-export async function demandArrived({ nats, node }: Config, signal: AbortSignal): Promise<void> {
+export async function demandArrived(
+  { nats, node }: Pick<Config, 'nats' | 'node'>,
+  signal: AbortSignal,
+): Promise<void> {
   if (nats === undefined) return
   const { connectNats } = await import('../../runtime/nats/connection.js')
   const { openStreams, streamInfo } = await import('../../runtime/nats/streams.js')

@@ -1,7 +1,8 @@
 // The text that `millrace audit` prints.
 import type { LoggedEvent } from '../../actors/auditor/audit-log.js'
 import { table, whole } from '../text-table.js'
-import type { AuditRunResult, FrameResult } from './run.js'
+import type { FrameResult } from './frame.js'
+import type { AuditRunResult } from './run.js'
 import { type SharedState, sharedText } from './shared.js'
 
 const NUMBERS_SHOWN = 10
