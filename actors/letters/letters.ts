@@ -44,7 +44,9 @@ export function letters(context: ActorContext, { nats }: LettersPlan): Actor {
 
   const shipping = createShipping({
     root,
-    shipped: (folder, count) => metrics.add('dead_letters_shared_total', count, { backend: folder }),
+    // The audit has its own beside them: `<backend>@audit`.
+    shipped: (folder, count) =>
+      metrics.add('dead_letters_shared_total', count, { backend: folder.replace(/(?<=.)@.*$/, '') }),
   })
 
   async function up(connection: NatsConnection): Promise<void> {

@@ -19,8 +19,9 @@ test('a stream that exists with other limits is updated where it can be, and tol
     max_bytes: 1000,
   })
   await manager.streams.add({
-    name: 'MILLRACE_DLQ',
-    subjects: ['millrace.dlq.>'],
+    name: 'MILLRACE_AUDIT',
+    subjects: ['millrace.audit.>'],
+    retention: 'workqueue',
     max_bytes: 1_048_576,
     discard: 'new',
   })
@@ -40,9 +41,9 @@ test('a stream that exists with other limits is updated where it can be, and tol
   )
   const shown = await fleet.ctl('streams')
   assert.equal(shown.code, 1)
-  assert.match(shown.stdout, /MILLRACE_DLQ \(stream\): differs.*\n {2}max_bytes is 1MiB instead of 1GiB/)
+  assert.match(shown.stdout, /MILLRACE_AUDIT \(stream\): differs.*\n {2}max_bytes is 1MiB instead of 256MiB/)
   assert.equal((await fleet.ctl('streams', '--apply')).code, 0)
-  assert.equal((await manager.streams.info('MILLRACE_DLQ')).config.max_bytes, 1024 ** 3)
+  assert.equal((await manager.streams.info('MILLRACE_AUDIT')).config.max_bytes, 256 * 1024 ** 2)
   await nc.close()
   await fleet.end()
 })
