@@ -1,7 +1,7 @@
 // What both backends hold of a scenario, record by record: every seq once in each, and the same bytes in both.
 import assert from 'node:assert/strict'
 import { esRefresh } from './servers/es-query.js'
-import { lokiLines } from './servers/loki-query.js'
+import { eachLokiLine, lokiSeries } from './servers/loki-query.js'
 import type { Scenario } from './scenario.js'
 
 export interface Held {
@@ -14,7 +14,8 @@ export interface Held {
   copies: number
 }
 
-const WINDOW_NS = 1_000_000_000n
+/** By these streams are read apart: a window over all of them unpacks all of their blocks for each page. */
+const STREAM_LABELS = ['namespace', 'service_name', 'log_level']
 
 /** Demands that both backends hold exactly `expected`, each record once, byte-identical. */
 export async function demandEqual(
@@ -70,19 +71,20 @@ async function heldByLoki(
 ): Promise<Held> {
   const held = emptyHeld()
   const rids = new Set<string>()
-  const endNs = BigInt(toMs) * 1_000_000n
-  for (let fromNs = BigInt(fromMs) * 1_000_000n; fromNs < endNs; fromNs += WINDOW_NS) {
-    const lines = await lokiLines(lokiUrl, `{cluster_id="${clusterId}"}`, {
-      fromNs,
-      toNs: fromNs + WINDOW_NS - 1n,
-    })
-    for (const { line, metadata } of lines) {
+  const span = { fromNs: BigInt(fromMs) * 1_000_000n, toNs: BigInt(toMs) * 1_000_000n }
+  const own = `cluster_id="${clusterId}"`
+  const streams = new Set(
+    (await lokiSeries(lokiUrl, `{${own}}`, span)).map((labels) =>
+      STREAM_LABELS.map((name) => `${name}=${JSON.stringify(labels[name] ?? '')}`).join(),
+    ),
+  )
+  for (const stream of streams)
+    await eachLokiLine(lokiUrl, `{${own},${stream}}`, span, ({ line, metadata }) => {
       const rid = metadata['rid'] ?? ''
       if (rids.has(rid)) held.copies++
       else take(held, line)
       rids.add(rid)
-    }
-  }
+    })
   return held
 }
 

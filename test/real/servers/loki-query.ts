@@ -1,5 +1,7 @@
 // What tests ask Loki: exact counts by batch, and the lines themselves.
 
+import { patiently } from './patiently.js'
+
 export type LokiLine = {
   readonly timestampNs: bigint
   readonly line: string
@@ -17,21 +19,44 @@ type LineResult = {
   values: [string, string, { structuredMetadata?: Record<string, string> }?][]
 }
 
-/** More would exceed the 4 MiB of Loki's internal messages with long lines. */
-const pageEntries = 1000
+/**
+ * A page must fit into an internal message of Loki, 4 MiB. One that does not is answered with an error, or never: the querier can not
+ * hand it over, and nobody is told. So a page that does not come is halved.
+ */
+const PAGE_ENTRIES_MAX = 1000
+const PAGE_ENTRIES_MIN = 10
+
+interface Wait {
+  readonly timeoutMs: number
+  readonly triesMax: number
+}
+const PATIENT: Wait = { timeoutMs: 120_000, triesMax: 5 }
+const OF_A_PAGE: Wait = { timeoutMs: 30_000, triesMax: 1 }
 
 async function get<Result>(
   url: string,
   path: string,
   parameters: Readonly<Record<string, string>>,
+  wait: Wait = PATIENT,
 ): Promise<Result[]> {
-  const response = await fetch(`${url}${path}?${String(new URLSearchParams(parameters))}`, {
-    headers: { 'X-Loki-Response-Encoding-Flags': 'categorize-labels' },
-    signal: AbortSignal.timeout(120_000),
+  return (await answerOf<Response<Result>>(url, path, parameters, wait)).data.result
+}
+
+async function answerOf<Shape>(
+  url: string,
+  path: string,
+  parameters: Readonly<Record<string, string>>,
+  { timeoutMs, triesMax }: Wait = PATIENT,
+): Promise<Shape> {
+  const { status, body } = await patiently(triesMax, async () => {
+    const response = await fetch(`${url}${path}?${String(new URLSearchParams(parameters))}`, {
+      headers: { 'X-Loki-Response-Encoding-Flags': 'categorize-labels' },
+      signal: AbortSignal.timeout(timeoutMs),
+    })
+    return { status: response.status, body: await response.text() }
   })
-  const body = await response.text()
-  if (response.status === 200) return (JSON.parse(body) as Response<Result>).data.result
-  throw new Error(`GET ${path} ${parameters['query']} answered ${response.status}: ${body.slice(0, 500)}`)
+  if (status === 200) return JSON.parse(body) as Shape
+  throw new Error(`GET ${path} ${JSON.stringify(parameters)} answered ${status}: ${body.slice(0, 500)}`)
 }
 
 /** One metric query at one time. */
@@ -59,33 +84,84 @@ export async function lokiCount(
   return new Map(samples.map(({ labels, value }) => [labels['batch_id'] ?? '', value]))
 }
 
-/** Every line the selector (with filters) finds, in order of time. */
-export async function lokiLines(url: string, query: string, { fromNs, toNs }: TimeSpan): Promise<LokiLine[]> {
+/** The label sets that a selector finds, each once. */
+export async function lokiSeries(
+  url: string,
+  selector: string,
+  { fromNs, toNs }: TimeSpan,
+): Promise<Readonly<Record<string, string>>[]> {
+  const span = { start: String(fromNs), end: String(toNs + 1n) }
+  const answer = await answerOf<{ data: Record<string, string>[] }>(url, '/loki/api/v1/series', {
+    'match[]': selector,
+    ...span,
+  })
+  return answer.data
+}
+
+/** Every line the selector (with filters) finds, in order of time. Reading one stream is far cheaper than a window of many. */
+export async function lokiLines(url: string, query: string, span: TimeSpan): Promise<LokiLine[]> {
   const lines: LokiLine[] = []
-  const seen = new Set<string>()
+  await eachLokiLine(url, query, span, (line) => void lines.push(line))
+  return lines
+}
+
+/** The same, handed over one by one: a million need not be held. */
+export async function eachLokiLine(
+  url: string,
+  query: string,
+  { fromNs, toNs }: TimeSpan,
+  take: (line: LokiLine) => void,
+): Promise<void> {
+  let entries = PAGE_ENTRIES_MAX
+  let lastInstant = new Set<string>()
   for (let startNs = fromNs; ; ) {
-    const page = await lokiPage(url, query, startNs, toNs)
-    const fresh = page.filter((line) => {
-      const key = JSON.stringify([String(line.timestampNs), line.line, line.labels, line.metadata])
-      return seen.has(key) ? false : seen.add(key)
-    })
-    lines.push(...fresh)
+    let page: LokiLine[]
+    try {
+      page = await lokiPage(url, query, { fromNs: startNs, toNs }, entries)
+    } catch (error) {
+      if (
+        entries <= PAGE_ENTRIES_MIN ||
+        !/ResourceExhausted|larger than max|TimeoutError/.test(String(error))
+      )
+        throw error
+      entries = Math.max(PAGE_ENTRIES_MIN, Math.floor(entries / 2))
+      continue
+    }
     const last = page.at(-1)
-    if (page.length < pageEntries || last === undefined) return lines
-    // Lines of the last page's last instant may be missing: read that instant again.
-    if (fresh.length === 0) throw new Error(`more than ${pageEntries} lines at ${last.timestampNs}`)
+    // Lines of the last page's last instant may be missing: that instant is read again.
+    const known = lastInstant
+    lastInstant = new Set()
+    let fresh = 0
+    for (const line of page) {
+      const isFirst = line.timestampNs === startNs
+      const isLast = line.timestampNs === last?.timestampNs
+      const key = isFirst || isLast ? JSON.stringify([line.line, line.labels, line.metadata]) : ''
+      if (isLast) lastInstant.add(key)
+      if (isFirst && known.has(key)) continue
+      fresh++
+      take(line)
+    }
+    if (page.length < entries || last === undefined) return
+    if (fresh === 0) throw new Error(`more than ${entries} lines at ${last.timestampNs}`)
     startNs = last.timestampNs
   }
 }
 
-async function lokiPage(url: string, query: string, startNs: bigint, toNs: bigint): Promise<LokiLine[]> {
-  const result = await get<LineResult>(url, '/loki/api/v1/query_range', {
+async function lokiPage(
+  url: string,
+  query: string,
+  { fromNs, toNs }: TimeSpan,
+  limit: number,
+): Promise<LokiLine[]> {
+  const asked = {
     query,
-    start: String(startNs),
+    start: String(fromNs),
     end: String(toNs + 1n),
-    limit: String(pageEntries),
+    limit: String(limit),
     direction: 'forward',
-  })
+  }
+  const wait = limit > PAGE_ENTRIES_MIN ? OF_A_PAGE : PATIENT
+  const result = await get<LineResult>(url, '/loki/api/v1/query_range', asked, wait)
   const lines = result.flatMap(({ stream, values }) =>
     values.map(([timestamp, line, extra]) => ({
       timestampNs: BigInt(timestamp),
