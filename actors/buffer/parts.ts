@@ -2,6 +2,7 @@
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream'
 import { PARTS_STREAM, partSubject, partsOfFrame } from '../../protocol/subjects.js'
 import type { PartsNote } from '../../protocol/buffer.js'
+import { partsFault } from './publish-fault.js'
 
 /*
  * Pieces in the log stream would be handed to whichever writers ask next, and a writer that has one piece could neither acknowledge
@@ -19,7 +20,7 @@ export function partBytesOf(frameBytes: number, payloadBytesMax: number): number
   return Math.floor(((payloadBytesMax - HEADERS_BYTES) * 3) / 4) - HEADERS_BYTES
 }
 
-/** Resolves when the server has all pieces for all backends. Rejects as JetStreamClient.publish does. */
+/** Resolves when the server has all pieces for all backends. Rejects with what publishFault understands. */
 export async function publishParts(
   js: JetStreamClient,
   logs: string,
@@ -32,7 +33,11 @@ export async function publishParts(
       stream: PARTS_STREAM,
       subject: (n) => partSubject(backend, logs, note.frame, note.partBytes, n),
     }
-    await publishPieces(js, place, note.partBytes, encoded, to.timeoutMs)
+    try {
+      await publishPieces(js, place, note.partBytes, encoded, to.timeoutMs)
+    } catch (error) {
+      throw partsFault(error)
+    }
   }
 }
 
