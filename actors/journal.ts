@@ -1,5 +1,6 @@
 // The journal: commits the ingest chain's frames to disk, answers how far each source is committed, and feeds every writer at its pace.
 import { AUDIT_CURSOR } from '../protocol/audit.js'
+import { JETSTREAM_CURSOR } from '../protocol/buffer.js'
 import type { JournalOptions } from '../protocol/config/node.js'
 import type { MessageOf } from '../protocol/messages.js'
 import type { Actor, ActorContext } from '../runtime/actor.js'
@@ -249,6 +250,7 @@ export function journal(context: ActorContext, options: JournalActorOptions): Ac
         whenOpen(() => {
           inputEnded = true
           opened?.commits.flush()
+          if (options.writers.includes(JETSTREAM_CURSOR)) context.send('publisher', { type: 'end_of_input' })
           settle()
         }),
     },

@@ -4,6 +4,8 @@
 export const JETSTREAM_CURSOR = '@jetstream'
 /** The frame may have been published before: its writer asks a backend that would keep copies what it has. */
 export const AGAIN_HEADER = 'Millrace-Again'
+/** The life of the server that took the message: its id is new at each start. */
+export const SERVER_HEADER = 'Millrace-Server'
 /** The frame lies in pieces of so many bytes in the stream of parts; the message itself is empty. `<frame id> <bytes> <bytes of a part>` */
 export const PARTS_HEADER = 'Millrace-Parts'
 

@@ -1,6 +1,14 @@
 // Reads what a message of the log stream holds: a frame, a note of where its pieces lie, or nothing of ours, with the reason.
-import type { JsMsg } from '@nats-io/jetstream'
-import { AGAIN_HEADER, FRAME_ID, PARTS_HEADER, type PartsNote, readPartsNote } from '../../protocol/buffer.js'
+import type { ConsumerInfo, JsMsg } from '@nats-io/jetstream'
+import type { ServerInfo } from 'nats'
+import {
+  AGAIN_HEADER,
+  FRAME_ID,
+  PARTS_HEADER,
+  type PartsNote,
+  SERVER_HEADER,
+  readPartsNote,
+} from '../../protocol/buffer.js'
 import { MillraceError } from '../../protocol/errors.js'
 import { FRAME_BYTES_MAX } from '../../protocol/frame.js'
 import { readFrameHeader } from '../../runtime/frame-header.js'
@@ -55,4 +63,19 @@ export function deliveryOf(message: JsMsg): Delivery {
 /** It may have been sent to the backend before: by a writer that is gone, or as another message. */
 export function maySentBefore(message: Pick<JsMsg, 'info' | 'headers'>): boolean {
   return message.info.deliveryCount > 1 || (message.headers?.get(AGAIN_HEADER) ?? '') !== ''
+}
+
+/**
+ * The id by which messages tell that they came in the present life of the server: what an earlier life handed out and forgot is none of
+ * them. Undefined where the connection's server is not surely the one that hands out: in a cluster, or behind a leaf node.
+ */
+export function serverLifeOf(
+  info: Pick<ServerInfo, 'server_id' | 'jetstream'> | undefined,
+  consumer: Partial<Pick<ConsumerInfo, 'cluster'>>,
+): string | undefined {
+  return info?.jetstream === true && consumer.cluster === undefined ? info.server_id : undefined
+}
+
+export function cameInLife(message: Pick<JsMsg, 'headers'>, life: string | undefined): boolean {
+  return life !== undefined && message.headers?.get(SERVER_HEADER) === life
 }

@@ -34,7 +34,8 @@ export function planBuffer(config: Config): ActorPlan[] {
     nats,
     buffer,
     backends: bufferBackends(config),
-    creditBytes: buffer.window * records.frame_bytes,
+    // Twice the window: what the server has waits until it is sure that it is for all backends.
+    creditBytes: 2 * buffer.window * records.frame_bytes,
   }
   return [
     // After their writers, whose last acknowledgements they take.

@@ -1,7 +1,13 @@
 // The actor `publisher`: follows the journal as a writer does, and publishes its frames into JetStream, from where writers take them.
-import { jetstream, type JetStreamClient, type PubAck } from '@nats-io/jetstream'
+import { jetstream, type JetStreamClient, type JetStreamManager, type PubAck } from '@nats-io/jetstream'
 import { headers, type NatsConnection } from 'nats'
-import { AGAIN_HEADER, JETSTREAM_CURSOR, PARTS_HEADER, writePartsNote } from '../../protocol/buffer.js'
+import {
+  AGAIN_HEADER,
+  JETSTREAM_CURSOR,
+  PARTS_HEADER,
+  SERVER_HEADER,
+  writePartsNote,
+} from '../../protocol/buffer.js'
 import { MillraceError } from '../../protocol/errors.js'
 import type { FrameMessage } from '../../protocol/messages.js'
 import { LOGS_STREAM, logsSubject } from '../../protocol/subjects.js'
@@ -17,11 +23,10 @@ import { createStatusLine } from '../status-line.js'
 import { partBytesOf, publishParts } from './parts.js'
 import type { PublisherPlan } from './plan.js'
 import { publishFault } from './publish-fault.js'
+import { createSettling } from './settling.js'
 import { createWindow, type OutgoingFrame } from './window.js'
 
 const TICK_MS = 1000
-/** A consumer that somebody has removed meanwhile. */
-const LOOK_EVERY_MS = 30_000
 /** Failures in a row after which all is looked at again on a fresh connection: the stream may be gone. */
 const FAILURES_MAX = 5
 const STOP_WAIT_MS = 1000
@@ -39,6 +44,28 @@ export function publisher(context: ActorContext, plan: PublisherPlan): Actor {
   /** Of this connection's stream: a lower one means that it was made anew, perhaps without consumers. */
   let newestSeq = 0
   const timers: (() => void)[] = []
+  /** The consumers that a frame was published for. */
+  const publishedFor = new WeakMap<OutgoingFrame, string>()
+
+  const settling = createSettling({
+    clock,
+    // Half of what the journal lends: the other half is on its way meanwhile.
+    bytesMax: plan.creditBytes / 2,
+    settled: (frames) =>
+      context.send('journal', {
+        type: 'done',
+        writer: JETSTREAM_CURSOR,
+        seqs: frames.map(({ seq }) => seq),
+      }),
+    missed(frames) {
+      const text = 'the consumer of a backend was removed: frames that it may have missed are published again'
+      log.warn({ event: 'buffer', frames: frames.length }, text)
+      // Setting up anew makes the consumer again; before that they would miss it once more.
+      window.open(undefined)
+      for (const frame of frames) window.add(Object.assign(frame, { again: true }))
+      void link?.current()?.close()
+    },
+  })
 
   const window = createWindow({
     size: buffer.window,
@@ -49,7 +76,7 @@ export function publisher(context: ActorContext, plan: PublisherPlan): Actor {
     stored(frame) {
       metrics.add('buffer_published_total', 1)
       metrics.add('buffer_published_bytes_total', frame.encoded.length)
-      context.send('journal', { type: 'done', writer: JETSTREAM_CURSOR, seqs: [frame.seq] })
+      settling.stored(frame, publishedFor.get(frame) ?? '')
     },
     failed(fault, failures) {
       metrics.add('buffer_publish_failed_total', 1)
@@ -66,19 +93,23 @@ export function publisher(context: ActorContext, plan: PublisherPlan): Actor {
     newestSeq = 0
     const js = jetstream(connection)
     const { created } = await manager.streams.info(LOGS_STREAM)
-    const made = Date.parse(created).toString(36)
+    const stream = Date.parse(created).toString(36)
+    const consumers = await consumersNow(manager)
+    if (consumers === undefined) throw new MillraceError('nats.consumer', 'a consumer was removed meanwhile')
+    const made = `${stream}.${consumers}`
     window.open((frame) => publish(connection, js, made, frame))
-    const cancel = clock.every(LOOK_EVERY_MS, () => {
-      Promise.all(backends.map((backend) => consumerInfo(manager, backend))).then(
-        // Setting up anew makes it again; what is published in between is not for it.
-        (found) => void (found.includes(undefined) && connection.close()),
-        () => undefined,
-      )
-    })
+    settling.open(async () => `${stream}.${(await consumersNow(manager)) ?? 'missing'}`)
     void connection.closed().then(() => {
-      cancel()
+      settling.open(undefined)
       window.open(undefined)
     })
+  }
+
+  /** Of each backend's consumer when it was made; undefined: one is missing. */
+  async function consumersNow(manager: JetStreamManager): Promise<string | undefined> {
+    const found = await Promise.all(backends.map((backend) => consumerInfo(manager, backend)))
+    if (found.includes(undefined)) return undefined
+    return found.map((info) => Date.parse(info?.created ?? '').toString(36)).join('.')
   }
 
   async function publish(
@@ -88,6 +119,7 @@ export function publisher(context: ActorContext, plan: PublisherPlan): Actor {
     frame: OutgoingFrame,
   ): Promise<void> {
     const fields = headers()
+    fields.set(SERVER_HEADER, connection.info?.server_id ?? '')
     if (frame.again) {
       fields.set(AGAIN_HEADER, '1')
       metrics.add('buffer_published_again_total', 1)
@@ -102,8 +134,9 @@ export function publisher(context: ActorContext, plan: PublisherPlan): Actor {
       fields.set(PARTS_HEADER, writePartsNote(note))
       payload = new Uint8Array(0)
     }
+    publishedFor.set(frame, made)
     const told = { timeout: buffer.publish_timeout, expect: { streamName: LOGS_STREAM } }
-    // A stream remembers ids of messages that it dropped because it had no consumers yet: the id is of this stream's life.
+    // A stream remembers ids of messages that it kept for none, or not for all: the id is of this stream's life and its consumers'.
     const msgID = `${frame.id}.${made}`
     inOrder(connection, await js.publish(subject, payload, { msgID, headers: fields, ...told }))
   }
@@ -130,12 +163,19 @@ export function publisher(context: ActorContext, plan: PublisherPlan): Actor {
     }
     if (bytes === undefined) return
     const { header } = readFrameHeader(bytes)
-    window.add({ seq, id: header.id, encoded: bytes, again: suspect })
+    window.add({ seq, id: header.id, encoded: bytes, rawBytes: message.rawBytes, again: suspect })
+  }
+
+  function settlingFault(): string | undefined {
+    const said = settling.fault()
+    return said === undefined
+      ? undefined
+      : `NATS does not tell of its consumers (${said}); frames stay in the journal`
   }
 
   function report(): void {
     metrics.set('buffer_window', window.inFlight())
-    const fault = window.fault()
+    const fault = window.fault() ?? settlingFault()
     const reason = state.up ? fault : `${state.reason}; frames wait in the journal`
     const detail = {
       connected: state.up,
@@ -143,6 +183,7 @@ export function publisher(context: ActorContext, plan: PublisherPlan): Actor {
       window: buffer.window,
       inFlight: window.inFlight(),
       waiting: window.waiting(),
+      unsettled: settling.frames(),
     }
     tellStatus(detail, reason)
   }
@@ -174,12 +215,15 @@ export function publisher(context: ActorContext, plan: PublisherPlan): Actor {
       timers.push(clock.every(TICK_MS, report))
       report()
     },
-    on: { frame: take },
+    on: { frame: take, end_of_input: () => settling.hurry() },
     async stop() {
       for (const cancel of timers) cancel()
       window.stop()
-      for (let waitedMs = 0; window.inFlight() > 0 && waitedMs < STOP_WAIT_MS; waitedMs += 20)
+      settling.hurry()
+      const isBusy = () => window.inFlight() > 0 || settling.frames() > 0
+      for (let waitedMs = 0; isBusy() && waitedMs < STOP_WAIT_MS; waitedMs += 20)
         await new Promise<void>((resolve) => clock.after(20, resolve))
+      settling.stop()
       await link?.stop()
     },
   }

@@ -4,14 +4,22 @@ import type { NatsConnection } from 'nats'
 import type { MessageOf } from '../../protocol/messages.js'
 import { LOGS_STREAM } from '../../protocol/subjects.js'
 import type { Actor, ActorContext } from '../../runtime/actor.js'
-import { ensureConsumer } from '../../runtime/nats/consumers.js'
+import { consumerInfo, ensureConsumer } from '../../runtime/nats/consumers.js'
 import type { Link } from '../../runtime/nats/link.js'
 import { FRAME_STREAMS, openStreamsFor } from '../../runtime/nats/open-streams.js'
 import { openChecksum } from '../journal/folder.js'
 import { linkToNats } from '../nats-link.js'
 import { createAcknowledge } from './acknowledge.js'
 import { createHolding, type Delivery, type HeldFrame } from './holding.js'
-import { deliveryOf, type InParts, maySentBefore, readFrame, readLogMessage } from './message.js'
+import {
+  cameInLife,
+  deliveryOf,
+  type InParts,
+  maySentBefore,
+  readFrame,
+  readLogMessage,
+  serverLifeOf,
+} from './message.js'
 import { readParts, removeParts } from './parts.js'
 import type { ReceiverPlan } from './plan.js'
 import { LOG_PAYLOAD_BYTES_MIN } from './publisher.js'
@@ -31,6 +39,10 @@ const FRAME_BYTES_FIRST = 512 * 1024
  * hands them out as if for the first time.
  */
 const FORGOTTEN_MAX = 512
+/** A consumer that is so much younger than its stream had a predecessor, or its backend is new. */
+const YOUNG_MS = 10_000
+/** Between the clocks of servers that stamp messages and consumers. */
+const SKEW_MS = 5000
 /** Whoever publishes nonsense does so often; all are counted. */
 const REFUSED_LOG_MS = 10_000
 const PARTS_AGAIN_MS = 5000
@@ -51,6 +63,10 @@ export function receiver(context: ActorContext, { nats, buffer, backend }: Recei
   let isOut = false
   let isHeld = false
   let maybeSentTo = 0
+  /** Messages stamped before this may have been delivered to a consumer of the same name that was removed. */
+  let maybeSentBeforeMs = 0
+  let lastDeliverySeq = 0
+  let serverLife: string | undefined
   let refusedMs = Number.NEGATIVE_INFINITY
   /** Of late: what a request may bring. */
   let frameBytes = FRAME_BYTES_FIRST
@@ -67,12 +83,17 @@ export function receiver(context: ActorContext, { nats, buffer, backend }: Recei
     manager = await openStreamsFor(FRAME_STREAMS, connection, nats, (what) =>
       log.info({ event: 'nats' }, what),
     )
-    const { delivered } = await ensureConsumer(manager, backend, buffer, true)
-    const { state } = await manager.streams.info(LOGS_STREAM)
+    const info = await ensureConsumer(manager, backend, buffer, true)
+    const { delivered, created } = info
+    serverLife = serverLifeOf(connection.info, info)
+    const { state, created: streamCreated } = await manager.streams.info(LOGS_STREAM)
     maybeSentTo = Math.min(state.last_seq, delivered.stream_seq + FORGOTTEN_MAX)
+    lastDeliverySeq = 0
+    const isYoung = Date.parse(created) - Date.parse(streamCreated) > YOUNG_MS
+    maybeSentBeforeMs = isYoung ? Date.parse(created) + SKEW_MS : 0
     const consumer = await jetstream(connection).consumers.get(LOGS_STREAM, backend)
     acknowledge.attach(connection)
-    pulling = startPulling({ consumer, clock, room, take, failed: report.pullFailed })
+    pulling = startPulling({ consumer, clock, room, take, failed: pullFailed })
     report.follow(manager)
     const sweep = createSweep(manager, backend, clock, (error) =>
       log.warn({ event: 'buffer', backend, err: error }, 'pieces that nobody needs were not removed'),
@@ -91,12 +112,37 @@ export function receiver(context: ActorContext, { nats, buffer, backend }: Recei
     const found = readLogMessage(message, checksum)
     if (found.kind === 'foreign') return refuse(delivery, message.subject, found.reason)
     if (isKnown(found.id, delivery)) return
-    const suspect = maySentBefore(message) || delivery.streamSeq <= maybeSentTo
+    const suspect = maySentBefore(message) || isOfPredecessor(message) || isForgotten(message, delivery)
     if (found.kind === 'frame') return hand(found, delivery, suspect, undefined)
     join(found, message, delivery, suspect).catch((error: unknown) => {
       report.pullFailed(error)
       acknowledge.giveBack(delivery, PARTS_AGAIN_MS)
     })
+  }
+
+  /** Handed out by an earlier life of the server, which was killed before it had saved that. */
+  function isForgotten(message: JsMsg, { streamSeq }: Delivery): boolean {
+    return streamSeq <= maybeSentTo && !cameInLife(message, serverLife)
+  }
+
+  function isOfPredecessor({ info }: JsMsg): boolean {
+    // Deliveries are numbered: that they begin again means that the consumer was removed and made anew meanwhile.
+    if (info.deliverySequence < lastDeliverySeq) {
+      maybeSentBeforeMs = Number.POSITIVE_INFINITY
+      void link?.current()?.close()
+    }
+    lastDeliverySeq = info.deliverySequence
+    return info.timestampNanos / 1_000_000 < maybeSentBeforeMs
+  }
+
+  /** A consumer that somebody has removed is made anew by setting up a fresh connection. */
+  function pullFailed(error: unknown): void {
+    report.pullFailed(error)
+    if (manager === undefined) return
+    consumerInfo(manager, backend).then(
+      (found) => void (found === undefined && link?.current()?.close()),
+      () => undefined,
+    )
   }
 
   function isKnown(id: string, delivery: Delivery): boolean {

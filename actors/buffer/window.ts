@@ -7,6 +7,7 @@ export interface OutgoingFrame {
   /** Of the frame, for its message id at the server. */
   readonly id: string
   readonly encoded: Uint8Array
+  readonly rawBytes: number
   /** It may be there already: published before by an earlier life of the node, or without an answer. */
   again: boolean
 }

@@ -6,9 +6,15 @@ import { headers } from 'nats'
 import fc from 'fast-check'
 import { createAcknowledge } from '../../actors/buffer/acknowledge.js'
 import { createHolding, type Delivery } from '../../actors/buffer/holding.js'
-import { maySentBefore, readLogMessage } from '../../actors/buffer/message.js'
+import { cameInLife, maySentBefore, readLogMessage, serverLifeOf } from '../../actors/buffer/message.js'
 import { partBytesOf } from '../../actors/buffer/parts.js'
-import { AGAIN_HEADER, PARTS_HEADER, readPartsNote, writePartsNote } from '../../protocol/buffer.js'
+import {
+  AGAIN_HEADER,
+  PARTS_HEADER,
+  readPartsNote,
+  SERVER_HEADER,
+  writePartsNote,
+} from '../../protocol/buffer.js'
 import { FRAME_BYTES_MAX } from '../../protocol/frame.js'
 import { partSubject, partsOfFrame } from '../../protocol/subjects.js'
 
@@ -111,4 +117,25 @@ test('a message that was delivered or published before may have reached the back
   const fields = headers()
   fields.set(AGAIN_HEADER, '1')
   assert.equal(maySentBefore({ info: info(1), headers: fields }), true)
+})
+
+test('what came in an earlier life of the server, or who knows when, may have been handed out and forgotten', () => {
+  const alone = {}
+  const came = (server: string) => {
+    const fields = headers()
+    if (server !== '') fields.set(SERVER_HEADER, server)
+    return { headers: fields }
+  }
+  const life = serverLifeOf({ server_id: 'now', jetstream: true }, alone)
+  assert.equal(cameInLife(came('now'), life), true)
+  assert.equal(cameInLife(came('before'), life), false)
+  assert.equal(cameInLife(came(''), life), false)
+  assert.equal(cameInLife({ headers: undefined }, life), false)
+  // The server of the connection is not the one that hands out: its life says nothing.
+  for (const elsewhere of [
+    serverLifeOf({ server_id: 'now' }, alone),
+    serverLifeOf({ server_id: 'now', jetstream: true }, { cluster: { name: 'c', leader: 'n1' } }),
+    serverLifeOf(undefined, alone),
+  ])
+    assert.equal(cameInLife(came('now'), elsewhere), false)
 })

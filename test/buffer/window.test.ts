@@ -46,6 +46,7 @@ const frame = (seq: number): OutgoingFrame => ({
   seq,
   id: `f${seq}`,
   encoded: new Uint8Array(1),
+  rawBytes: 1,
   again: false,
 })
 /** Promise callbacks of a try run. */
