@@ -27,6 +27,10 @@ test('a store that fills the volume of NATS', whereRendered, () => {
   assert.ok(storeGiB <= volumeGiB * 0.8, `${storeGiB} of ${volumeGiB} GiB`)
 })
 
+test('an acknowledgement of NATS that a power cut takes back', whereRendered, () => {
+  assert.match(confOf(), /^ {2}sync_interval: always$/m)
+})
+
 test('a NATS server that is killed while its clients move to the others', whereRendered, () => {
   const seconds = (key: string) => Number(new RegExp(`${key}: (\\d+)s`).exec(confOf())?.[1])
   const graceSeconds = Number(

@@ -85,7 +85,7 @@ function fieldProblems(id: string, object: Manifest): string[] {
   }
 }
 
-/** Trigger metadata is free text to the schema; the names are those of KEDA's page on the NATS JetStream scaler. */
+/** Trigger metadata is free text to the schema; the names are those of KEDA's scaler nats-jetstream; test/real/nats-conf.real.ts asks servers as it does. */
 function scaledObjectProblems(id: string, object: Manifest): string[] {
   const spec = [
     'scaleTargetRef',

@@ -76,8 +76,8 @@ async function makeOwnNats({ config = '', jetstream = true, name }: OwnNatsOptio
   }
 }
 
-/** Three servers that know each other, as production has them. */
-export async function startNatsCluster(): Promise<OwnNats[]> {
+/** Three servers that know each other, as production has them. `more`: further lines of each one's configuration. */
+export async function startNatsCluster(more: readonly string[] = []): Promise<OwnNats[]> {
   await nats.install()
   const routes = [await freePort(), await freePort(), await freePort()]
   const known = routes.map((port) => `nats://127.0.0.1:${port}`).join(', ')
@@ -85,7 +85,7 @@ export async function startNatsCluster(): Promise<OwnNats[]> {
     routes.map((port, n) =>
       makeOwnNats({
         name: `n${n}`,
-        config: `cluster { name: c, listen: 127.0.0.1:${port}, routes: [${known}] }`,
+        config: `cluster { name: c, listen: 127.0.0.1:${port}, routes: [${known}] }\n${more[n] ?? ''}`,
       }),
     ),
   )
