@@ -151,6 +151,7 @@ function settle(command: Command, name: string): void {
         .replace(/^error: /, '')
         .trim()
         .replaceAll('\n', ' ')
+        .replace(/\.$/, '')
       write(`millrace: ${problem}; see \`${name} --help\`\n`)
     },
   })

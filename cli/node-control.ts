@@ -16,6 +16,10 @@ import type { Metrics } from '../runtime/metrics.js'
 import type { Supervisor } from '../runtime/supervisor.js'
 import type { NodeSettings } from './node-settings.js'
 
+const WHY_NOT: Readonly<Record<string, string>> = {
+  capture: 'it needs a source of the type kubernetes, and something in capture.detect',
+}
+
 export interface NodeControlOptions {
   readonly config: Config
   readonly plan: NodePlan
@@ -77,7 +81,10 @@ export function createNodeControl(options: NodeControlOptions): NodeControl {
 
   function demand(actor: string, verb: string): void {
     if (!has(actor))
-      throw new MillraceError('control.unsupported', `${verb}: this node has no actor ${actor}`)
+      throw new MillraceError(
+        'control.unsupported',
+        `${verb}: this node has no actor ${actor}: ${WHY_NOT[actor] ?? 'its configuration asks for none'}`,
+      )
   }
 
   const control = createControl(

@@ -2,7 +2,7 @@
 import { canaryBelow, nodeShare } from '../../protocol/control/settings.js'
 import { MillraceError, saidOf } from '../../protocol/errors.js'
 import type { NodeStatus } from '../../protocol/status.js'
-import { CANARY_KEY } from '../../protocol/subjects.js'
+import { CANARY_KEY, nodeKey } from '../../protocol/subjects.js'
 import { sleep, systemClock } from '../../runtime/clock.js'
 import type { ConfigBucket } from '../../runtime/nats/config-bucket.js'
 import { askEach, nobody, type NodeAnswer } from './ask.js'
@@ -36,9 +36,12 @@ export async function tryOnCanaries(
   const before = await bucket.get(CANARY_KEY)
   demandNoOther(before?.text, nowMs)
   const below = canaryBelow(members, at, options.percent)
-  const canaries = members.filter((node) => nodeShare(node, at) < below)
-  const look = () => askEach(session, canaries, 'status', { verb: 'status', args: {}, by: caller() })
-  const baseline = new Map((await look()).map((each) => [each.node, each]))
+  const chosen = members.filter((node) => nodeShare(node, at) < below)
+  const ask = (nodes: readonly string[]) =>
+    askEach(session, nodes, 'status', { verb: 'status', args: {}, by: caller() })
+  const baseline = new Map((await ask(chosen)).map((each) => [each.node, each]))
+  const canaries = withoutOwn(chosen, baseline)
+  const look = () => ask(canaries)
   const value = { section, by: caller(), at, below, untilMs: nowMs + options.watchMs + GRACE_MS }
   const revision = await bucket.put(CANARY_KEY, JSON.stringify(value), before?.revision ?? 0)
   print(`canary: revision ${revision} on ${canaries.length} of ${members.length} nodes: ${names(canaries)}`)
@@ -62,6 +65,25 @@ export async function tryOnCanaries(
       cause: error,
     })
   }
+}
+
+/** Settings of a node's own count before a canary's: it would not try anything. */
+function withoutOwn(chosen: readonly string[], baseline: ReadonlyMap<string, NodeAnswer>): string[] {
+  const keyOf = (node: string) => {
+    const answer = baseline.get(node)?.answer
+    return answer?.ok === true
+      ? (answer.result as NodeStatus).actors['control']?.detail['settingsKey']
+      : undefined
+  }
+  const own = chosen.filter((node) => keyOf(node) === nodeKey(node))
+  const left = chosen.filter((node) => !own.includes(node))
+  if (left.length === 0)
+    throw new MillraceError(
+      'ctl.canary',
+      `nobody to try it on: ${names(own)} follow settings of their own; take a larger share, or remove those with \`millrace ctl config delete --only NODE\``,
+    )
+  if (own.length > 0) print(`left out, since they follow settings of their own: ${names(own)}`)
+  return left
 }
 
 function demandNoOther(text: string | undefined, nowMs: number): void {

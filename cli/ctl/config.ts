@@ -170,7 +170,9 @@ async function diff({ bucket, key, options }: Place<DiffFlags>, file: string | u
 }
 
 async function history({ bucket, key, options }: Place<ConfigFlags>): Promise<void> {
-  for (const entry of await bucket.history(key)) {
+  const entries = await bucket.history(key)
+  if (entries.length === 0 && options.json !== true) print(`# ${key} was never set`)
+  for (const entry of entries) {
     const { revision, at, text } = entry
     const by = parseSettings(text ?? '')?.by
     if (options.json === true) print(JSON.stringify({ revision, at, by, deleted: text === undefined }))
@@ -199,7 +201,9 @@ async function remove({ bucket, key }: Place<ConfigFlags>): Promise<void> {
 function earlier(entries: readonly BucketEntry[], wanted: number | undefined, key: string): BucketEntry {
   const found = wanted === undefined ? entries[1] : entries.find(({ revision }) => revision === wanted)
   if (found !== undefined) return found
-  const known = entries.map(({ revision }) => revision).join(', ') || 'none'
+  if (entries.length === 0)
+    throw new MillraceError('ctl.revision', `${key} was never set: there is no revision to go by`)
+  const known = entries.map(({ revision }) => revision).join(', ')
   const which = wanted === undefined ? 'no revision before the newest' : `no revision ${wanted}`
   throw new MillraceError('ctl.revision', `${key} has ${which}; known are ${known}`)
 }

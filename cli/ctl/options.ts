@@ -36,16 +36,17 @@ export function clusterOptions(command: Command): Command {
     )
 }
 
+/** Which nodes are meant. */
+export const whichNodes = (): Option[] => [
+  new Option('--node <id>', 'ask this node over NATS; default: the one of the configuration, by its socket'),
+  new Option('--all', 'ask all nodes of the cluster over NATS').conflicts('node'),
+]
+
 /** Adds the options of which nodes are meant. */
 export function nodeOptions(command: Command): Command {
-  return clusterOptions(command)
-    .addOption(
-      new Option(
-        '--node <id>',
-        'ask this node over NATS; default: the one of the configuration, by its socket',
-      ),
-    )
-    .addOption(new Option('--all', 'ask all nodes of the cluster over NATS').conflicts('node'))
+  const extended = clusterOptions(command)
+  for (const option of whichNodes()) extended.addOption(option)
+  return extended
 }
 
 /** For commander: a duration such as 30s. */

@@ -8,8 +8,30 @@ export function resultText(verb: Verb, result: unknown): string {
   if (verb === 'actors') return actorsText(result as ActorsResult)
   if (verb === 'drain') return `drained: sources wait; ${lagText(result)}`
   if (verb === 'resume') return 'sources are read again'
+  if (verb === 'reload') return reloadText(result as ReloadResult)
+  if (verb === 'breaker') return breakerText(result as { readonly backend: string; readonly action: string })
   const text = stringify(result).trimEnd()
   return text === '{}' ? 'done' : text
+}
+
+interface ReloadResult {
+  readonly file?: string
+  /** Its section sampling counts; otherwise the cluster's settings do. */
+  readonly inEffect?: boolean
+  readonly warnings?: readonly string[]
+}
+
+function reloadText({ file = 'the file', inEffect, warnings = [] }: ReloadResult): string {
+  const whose =
+    inEffect === false
+      ? 'its section sampling does not count: the settings of the cluster do'
+      : 'its section sampling is in effect, other sections at the next start'
+  return [`${file} was read again; ${whose}`, ...warnings.map((text) => `warning: ${text}`)].join('\n')
+}
+
+function breakerText({ backend, action }: { readonly backend: string; readonly action: string }): string {
+  if (action === 'reset') return `the breaker of ${backend} goes by the backend's answers again`
+  return `the breaker of ${backend} is held ${action === 'open' ? 'open' : 'closed'}, until \`breaker ${backend} reset\``
 }
 
 function lagText(result: unknown): string {

@@ -32,6 +32,25 @@ test('settings reach every node, a bad one none, and a roll-back goes back', {
   assert.equal((await fleet.ctl('config', 'rollback')).code, 0)
   for (const node of ['a', 'b.example.com']) await runsWith(fleet, node, 0.9)
 
+  // Settings of a node's own count before a canary's: it is no canary. The node may be named before the verb.
+  assert.equal((await fleet.ctl('config', 'set', 'better.yaml', '--only', 'a')).code, 0)
+  await runsWith(fleet, 'a', 0.8)
+  fleet.desk.write('third.yaml', 'tiers: { warn: 0.7 }\n')
+  const others = await fleet.ctl('config', 'set', 'third.yaml', '--canary', '100%', '--watch', '1s')
+  assert.equal(others.code, 0, others.stderr)
+  assert.match(others.stdout, /left out, .*own: a\ncanary: revision \d+ on 1 of 2 nodes: b\.example\.com/)
+  const alone = await fleet.ctl('config', 'rollback', '--only', 'never')
+  assert.deepEqual(
+    [alone.code, alone.stderr],
+    [1, 'millrace: nodes.never was never set: there is no revision to go by\n'],
+  )
+  const named = await fleet.ctl('--node', 'b.example.com', 'status')
+  assert.match(named.stdout, /^b\.example\.com .*: ready/)
+  assert.equal((await fleet.ctl('--all', 'nodes')).code, 2)
+  assert.equal((await fleet.ctl('config', 'delete', '--only', 'a')).code, 0)
+  assert.equal((await fleet.ctl('config', 'set', 'good.yaml')).code, 0)
+  for (const node of ['a', 'b.example.com']) await runsWith(fleet, node, 0.9)
+
   // By hand, past every check of ours.
   const nc = await connect({ servers: own.url })
   const hand = await jetstreamManager(nc)
