@@ -4,6 +4,7 @@ import type { TestContext } from 'node:test'
 import { jetstreamManager } from '@nats-io/jetstream'
 import { connect } from 'nats'
 import type { Corpus } from '../../benchmarks/generate/corpus.js'
+import type { NodeStatus } from '../../protocol/status.js'
 import { LOGS_STREAM, PARTS_STREAM } from '../../protocol/subjects.js'
 import {
   type BufferScenario,
@@ -44,8 +45,14 @@ export function writeAll(corpus: Corpus): void {
   corpus.close()
 }
 
-export function started(t: TestContext, scenario: BufferScenario, name: string): Millrace {
-  const node = scenario.start(name, 'run')
+/** `clockFile`: its wall clock is shifted by what that file says. */
+export function started(
+  t: TestContext,
+  scenario: BufferScenario,
+  name: string,
+  { clockFile }: { readonly clockFile?: string } = {},
+): Millrace {
+  const node = clockFile === undefined ? scenario.start(name, 'run') : scenario.startShifted(name, clockFile)
   t.after(() => node.process.kill('SIGKILL'))
   return node
 }
@@ -59,15 +66,22 @@ export async function ended(node: Millrace): Promise<void> {
 export const demand = (scenario: BufferScenario, corpus: Corpus) =>
   demandEqual(scenario, expectedOf(corpus), { fromMs: startMs - 1000, toMs: Date.now() + 1000 })
 
+/** The agent's journal has handed all of it over. */
+export const handedOver = ({ actors }: NodeStatus): boolean =>
+  actors['journal']?.detail['lag.@jetstream'] === 0
+
 export async function messagesIn(
   servers: string | readonly string[],
 ): Promise<{ logs: number; parts: number }> {
   const connection = await connect({ servers: [servers].flat() })
-  const { streams } = await jetstreamManager(connection)
-  const logs = (await streams.info(LOGS_STREAM)).state.messages
-  const parts = (await streams.info(PARTS_STREAM)).state.messages
-  await connection.close()
-  return { logs, parts }
+  try {
+    const { streams } = await jetstreamManager(connection)
+    const logs = (await streams.info(LOGS_STREAM)).state.messages
+    const parts = (await streams.info(PARTS_STREAM)).state.messages
+    return { logs, parts }
+  } finally {
+    await connection.close()
+  }
 }
 
 /** `forMs`: and stay so, for longer than a frame takes to come that was handed out twice. */

@@ -9,7 +9,7 @@ import { buffered, demand, empty, ended, messagesIn, RECORDS, started, writeAll 
 import { ownServer } from './fleet.js'
 
 test('frames larger than a message go in pieces, which two writers put together', {
-  timeout: 240_000,
+  timeout: 600_000,
 }, async (t) => {
   const own = await ownServer('max_payload: 65536')
   const options = { writers: ['v', 'w'], buffer: 'ack_wait: 2s' }
@@ -27,7 +27,7 @@ test('frames larger than a message go in pieces, which two writers put together'
 })
 
 test('messages of strangers and broken ones are counted and removed, the others pass', {
-  timeout: 240_000,
+  timeout: 600_000,
 }, async (t) => {
   const own = await ownServer()
   const { scenario, corpus } = buffered(t, [own.url])
@@ -72,7 +72,7 @@ test('messages of strangers and broken ones are counted and removed, the others 
 })
 
 test('a frame that was published twice, outside the window in which the server notices, is once in both', {
-  timeout: 240_000,
+  timeout: 600_000,
 }, async (t) => {
   const own = await ownServer()
   const { scenario, corpus } = buffered(t, [own.url], { writers: ['v', 'w'] })

@@ -13,6 +13,8 @@ export interface BufferScenario extends Scenario {
   /** A node's configuration file. */
   file(node: string): string
   start(node: string, ...args: readonly string[]): Millrace
+  /** The same with a wall clock that a file shifts, in milliseconds. */
+  startShifted(node: string, clockFile: string): Millrace
   /** Runs the node until its input has ended; throws its log when it fails. */
   runOnce(node: string): Promise<void>
   /** What the running node says of itself. */
@@ -23,6 +25,8 @@ export interface BufferScenario extends Scenario {
 
 export interface BufferScenarioOptions {
   readonly natsUrls: readonly string[]
+  /** Where some nodes look for NATS instead. */
+  readonly urlOf?: Readonly<Record<string, string>>
   readonly agents: readonly string[]
   readonly writers: readonly string[]
   /** Further keys of the section buffer, as flow YAML without braces. */
@@ -54,13 +58,17 @@ export function createBufferScenario(options: BufferScenarioOptions): BufferScen
 sampling:
   tiers: { fatal: 1, error: 1, warn: 1, info: 1, debug: 1, trace: 1 }
 `
+  const urlsOf = (name: string) => {
+    const own = options.urlOf?.[name]
+    return own === undefined ? options.natsUrls : [own]
+  }
   const fileOf = (node: string) => join(folder, `${node}.yaml`)
   function write(name: string, role: string, rest: string, buffer: string): void {
     writeFileSync(
       fileOf(name),
       `node: { id: ${name}, cluster_id: ${clusterId}, role: ${role}, data_dir: ${folder}/data-${name} }
 http: { listen: 127.0.0.1:0 }
-nats: { servers: ${JSON.stringify(options.natsUrls)}, ${RETRY}${more(options.nats)} }
+nats: { servers: ${JSON.stringify(urlsOf(name))}, ${RETRY}${more(options.nats)} }
 buffer: { mode: jetstream${buffer}${more(options.buffer)} }
 ${rest}`,
     )
@@ -72,6 +80,8 @@ ${rest}`,
   for (const writer of options.writers) write(writer, 'writer', backends, '')
   const start = (node: string, ...args: readonly string[]) =>
     startMillrace({ configFile: fileOf(node) }, ...args)
+  const startShifted = (node: string, clockFile: string) =>
+    startMillrace({ configFile: fileOf(node), env: shiftedBy(clockFile) }, 'run')
   return {
     folder,
     podsRoot: podsOf(options.agents[0] ?? ''),
@@ -84,6 +94,7 @@ ${rest}`,
     remove: () => rmSync(folder, { recursive: true, force: true }),
     file: fileOf,
     start,
+    startShifted,
     async runOnce(node) {
       const { code, log } = await start(node, 'run', '--once').exited
       if (code !== 0) throw new Error(`${node} ended with ${code}:\n${log}`)
@@ -96,6 +107,11 @@ ${rest}`,
       createCorpus({ ...made, root: podsOf(agent), namespace: made.namespace ?? `of-${agent}` }),
   }
 }
+
+const shiftedBy = (clockFile: string) => ({
+  NODE_OPTIONS: `--import ${new URL('../chaos/clock-shift.js', import.meta.url).href}`,
+  MILLRACE_CHAOS_CLOCK_FILE: clockFile,
+})
 
 /** What several corpora together expect. */
 export function expectedOf(...corpora: readonly Corpus[]): ReadonlyMap<string, number> {

@@ -13,7 +13,8 @@ after(async () => {
   for (const clean of CLEAN.toReversed()) await clean()
 })
 
-const WAIT_MS = 40_000
+/** A bound, not a wait: machines that compile beside the tests are slow. */
+const WAIT_MS = 120_000
 
 /** What the harness waits for; throws when it does not come. */
 export async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {

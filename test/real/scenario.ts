@@ -85,9 +85,13 @@ export interface Millrace {
 }
 
 /** Starts `millrace ARGS -c FILE` as a child. */
-export function startMillrace(scenario: Pick<Scenario, 'configFile'>, ...args: readonly string[]): Millrace {
+export function startMillrace(
+  scenario: Pick<Scenario, 'configFile'> & { readonly env?: Readonly<Record<string, string>> },
+  ...args: readonly string[]
+): Millrace {
   const child = spawn(process.execPath, [BIN, ...args, '-c', scenario.configFile], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...scenario.env },
   })
   let log = ''
   const listeners = new Set<() => void>()
