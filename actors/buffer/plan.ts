@@ -34,8 +34,8 @@ export function planBuffer(config: Config): ActorPlan[] {
     nats,
     buffer,
     backends: bufferBackends(config),
-    // Twice the window: what the server has waits until it is sure that it is for all backends.
-    creditBytes: 2 * buffer.window * records.frame_bytes,
+    // Beyond the window: what the server has waits a moment until it is sure that it is for all backends.
+    creditBytes: Math.ceil(1.5 * buffer.window * records.frame_bytes),
   }
   return [
     // After their writers, whose last acknowledgements they take.

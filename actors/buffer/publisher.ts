@@ -49,8 +49,8 @@ export function publisher(context: ActorContext, plan: PublisherPlan): Actor {
 
   const settling = createSettling({
     clock,
-    // Half of what the journal lends: the other half is on its way meanwhile.
-    bytesMax: plan.creditBytes / 2,
+    // Early enough that the window stays full while the answer is on its way; frames stay in memory until then.
+    bytesMax: plan.creditBytes / 6,
     settled: (frames) =>
       context.send('journal', {
         type: 'done',

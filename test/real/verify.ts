@@ -4,6 +4,9 @@ import { esRefresh } from './servers/es-query.js'
 import { eachLokiLine, lokiSeries } from './servers/loki-query.js'
 import type { Scenario } from './scenario.js'
 
+/** At once, as Loki's own clients ask. */
+const READERS = 4
+
 export interface Held {
   /** seq → hash of the canonical record; a seq that was met twice is in `doubled`. */
   readonly records: Map<number, number>
@@ -78,13 +81,17 @@ async function heldByLoki(
       STREAM_LABELS.map((name) => `${name}=${JSON.stringify(labels[name] ?? '')}`).join(),
     ),
   )
-  for (const stream of streams)
-    await eachLokiLine(lokiUrl, `{${own},${stream}}`, span, ({ line, metadata }) => {
-      const rid = metadata['rid'] ?? ''
-      if (rids.has(rid)) held.copies++
-      else take(held, line)
-      rids.add(rid)
-    })
+  const left = [...streams]
+  async function readStreams(): Promise<void> {
+    for (let stream = left.pop(); stream !== undefined; stream = left.pop())
+      await eachLokiLine(lokiUrl, `{${own},${stream}}`, span, ({ line, metadata }) => {
+        const rid = metadata['rid'] ?? ''
+        if (rids.has(rid)) held.copies++
+        else take(held, line)
+        rids.add(rid)
+      })
+  }
+  await Promise.all(Array.from({ length: READERS }, readStreams))
   return held
 }
 
