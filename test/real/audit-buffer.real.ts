@@ -151,7 +151,7 @@ test('what Loki swallowed is found by the writers and mended from the journal of
 test('documents deleted by hand come back from Loki when the agent is gone; nothing is asked while frames wait', async () => {
   const server = await ownServer()
   const writers = ['w1']
-  const { desk, index } = scene(server.url, serverUrl('loki'), '25s', writers)
+  const { desk, index } = scene(server.url, serverUrl('loki'), '75s', writers)
   const agent = desk.start('run', '-c', 'agent.yaml')
   await agent.address()
   desk.write('logs/1.log', lines(0))
@@ -161,12 +161,12 @@ test('documents deleted by hand come back from Loki when the agent is gone; noth
   const writer = desk.start('run', '-c', 'w1.yaml')
   await writer.address()
   await until('all is stored', async () => ((await inElasticsearch(index)) === RECORDS ? true : undefined))
-  await until('all is checked once', async () => {
+  await eventually('all is checked once', desk, writers, async () => {
     const { records, agreed } = await detail(desk, 'w1')
     return Number(records) >= RECORDS && Number(agreed) > 0 ? true : undefined
   })
   assert.equal((await detail(desk, 'w1'))['repaired'], 0, 'nothing was believed missing that was on its way')
-  await until('the agent knows', async () =>
+  await eventually('the agent knows', desk, writers, async () =>
     (await detail(desk, 'agent'))['waiting'] === 0 ? true : undefined,
   )
   agent.child.kill('SIGTERM')
