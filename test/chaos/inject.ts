@@ -126,6 +126,18 @@ export function createInjector(scene: Scene, seed: number, say: (line: string) =
           () => node.limit('fsize', 0),
           () => node.limit('fsize', 'unlimited'),
         )
+      case 'disk_fails':
+        return starved(
+          fault.node,
+          member,
+          fault.forMs,
+          'disk fails',
+          () => {
+            writeFileSync(node.diskFile, fault.at)
+            return process.platform === 'linux'
+          },
+          () => writeFileSync(node.diskFile, ''),
+        )
       case 'descriptors':
         return starved(
           fault.node,
@@ -158,10 +170,10 @@ export function createInjector(scene: Scene, seed: number, say: (line: string) =
           `network ${fault.backend}`,
           fault.forMs,
           () => {
-            scene.proxies[fault.backend].set(fault.mode)
-            return true
+            scene.proxies[fault.backend]?.set(fault.mode)
+            return scene.proxies[fault.backend] !== undefined
           },
-          () => scene.proxies[fault.backend].set(undefined),
+          () => scene.proxies[fault.backend]?.set(undefined),
         )
       case 'nats':
         return hold(
@@ -184,12 +196,13 @@ export function createInjector(scene: Scene, seed: number, say: (line: string) =
     clear() {
       for (const backend of ['es', 'loki'] satisfies BackendName[]) {
         scene.backends.setFaults(backend, undefined)
-        scene.proxies[backend].set(undefined)
       }
+      for (const proxy of Object.values(scene.proxies)) proxy.set(undefined)
       scene.nats?.start()
       for (const { node, disk } of scene.members) {
         disk.empty()
         writeFileSync(node.clockFile, '0')
+        writeFileSync(node.diskFile, '')
         node.start()
       }
     },

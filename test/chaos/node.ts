@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url'
 import type { NodeStatus } from '../../protocol/status.js'
 
 const BIN = fileURLToPath(new URL('../../../bin/millrace', import.meta.url))
-const CLOCK = new URL('./clock-shift.js', import.meta.url).href
+/** What is loaded into a node before its own code. */
+const PRELOADED = ['./clock-shift.js', './disk-fault.js'].map((name) => new URL(name, import.meta.url).href)
 const LOG_CHARS = 200_000
 const ASK_WITHIN_MS = 3000
 
@@ -16,6 +17,8 @@ export interface NodePaths {
   readonly configFile: string
   readonly dataDir: string
   readonly clockFile: string
+  /** Says how the disk fails now; empty: not at all. */
+  readonly diskFile: string
   readonly http: string
 }
 
@@ -30,7 +33,13 @@ export interface ChaosNode extends NodePaths {
   running(): boolean
   /** Processes that ended though nobody ended them, with the last lines of their log. */
   readonly unasked: string[]
-  readonly seen: { peakRssBytes: number; peakJournalBytes: number; corrupt: number; starts: number }
+  readonly seen: {
+    peakRssBytes: number
+    peakJournalBytes: number
+    peakDataBytes: number
+    corrupt: number
+    starts: number
+  }
   /** Reads memory and disk; starts a process again that has ended by itself. */
   watch(): void
   status(): Promise<NodeStatus | undefined>
@@ -48,14 +57,14 @@ export function createNode(paths: NodePaths, mayExit: () => boolean): ChaosNode 
   let wanted = false
   let log = ''
   const unasked: string[] = []
-  const seen = { peakRssBytes: 0, peakJournalBytes: 0, corrupt: 0, starts: 0 }
+  const seen = { peakRssBytes: 0, peakJournalBytes: 0, peakDataBytes: 0, corrupt: 0, starts: 0 }
 
   function start(): void {
     wanted = true
     if (child !== undefined) return
     const started = spawn(process.execPath, [BIN, 'run', '-c', paths.configFile], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: nodeEnv(paths.clockFile),
+      env: nodeEnv(paths),
     })
     child = started
     seen.starts++
@@ -98,7 +107,8 @@ export function createNode(paths: NodePaths, mayExit: () => boolean): ChaosNode 
     signal: (name) => void child?.kill(name),
     running: () => child !== undefined,
     watch() {
-      seen.peakJournalBytes = Math.max(seen.peakJournalBytes, journalBytes(paths.dataDir))
+      seen.peakJournalBytes = Math.max(seen.peakJournalBytes, bytesIn(join(paths.dataDir, 'journal'), '.seg'))
+      seen.peakDataBytes = Math.max(seen.peakDataBytes, bytesIn(paths.dataDir, ''))
       if (child?.pid !== undefined) seen.peakRssBytes = Math.max(seen.peakRssBytes, peakRssBytes(child.pid))
       else if (wanted) start()
     },
@@ -121,9 +131,14 @@ export function createNode(paths: NodePaths, mayExit: () => boolean): ChaosNode 
   }
 }
 
-export function nodeEnv(clockFile: string): NodeJS.ProcessEnv {
-  const options = [process.env['NODE_OPTIONS'] ?? '', `--import=${CLOCK}`].join(' ').trim()
-  return { ...process.env, NODE_OPTIONS: options, MILLRACE_CHAOS_CLOCK_FILE: clockFile }
+export function nodeEnv({ clockFile, diskFile }: NodePaths): NodeJS.ProcessEnv {
+  const options = [process.env['NODE_OPTIONS'] ?? '', ...PRELOADED.map((url) => `--import=${url}`)].join(' ')
+  return {
+    ...process.env,
+    NODE_OPTIONS: options.trim(),
+    MILLRACE_CHAOS_CLOCK_FILE: clockFile,
+    MILLRACE_CHAOS_DISK_FILE: diskFile,
+  }
 }
 
 async function ask(http: string, path: string): Promise<Response | undefined> {
@@ -157,14 +172,25 @@ function peakRssBytes(pid: number): number {
   }
 }
 
-export function journalBytes(dataDir: string): number {
-  const folder = join(dataDir, 'journal')
+/** Of all files in the folder and below whose names end so. */
+function bytesIn(folder: string, ending: string): number {
   let bytes = 0
-  try {
-    for (const name of readdirSync(folder))
-      if (name.endsWith('.seg')) bytes += statSync(join(folder, name)).size
-  } catch {
-    // A segment was deleted between the list and the look: the next look counts again.
+  for (const name of namesIn(folder)) {
+    try {
+      const stat = statSync(join(folder, name))
+      if (stat.isDirectory()) bytes += bytesIn(join(folder, name), ending)
+      else if (name.endsWith(ending)) bytes += stat.size
+    } catch {
+      // Deleted between the list and the look: the next look counts again.
+    }
   }
   return bytes
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
 }

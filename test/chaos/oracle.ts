@@ -66,6 +66,17 @@ export function judge(evidence: Evidence): Verdict {
   return { violations, records: evidence.written.size + evidence.pushed.size, ...counts }
 }
 
+/** `backend namespace:number` of what a backend neither holds nor has buried; what the harness has spoiled is not waited for. */
+export function lacking({ written, pushed, spoiled, held, letters }: Evidence): string[] {
+  return Object.entries(held).flatMap(([backend, stored]) => {
+    const there = new Set(stored.map(({ key }) => key))
+    for (const { key } of letters[backend] ?? []) there.add(key)
+    return [...written, ...pushed]
+      .filter((key) => !there.has(key) && !spoiled.has(key))
+      .map((key) => `${backend} ${key}`)
+  })
+}
+
 function judgeBackend(backend: string, evidence: Evidence, violations: string[], counts: Counts): void {
   const { written, pushed, unsure, spoiled } = evidence
   const known = (key: Key) => written.has(key) || pushed.has(key) || unsure.has(key)

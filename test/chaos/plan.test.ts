@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BACKEND_FAULTS } from './backend-faults.js'
+import { DISK_FAILURES } from './disk-fault.js'
 import { makePlan, type PlanOptions, planText, SURGERIES } from './plan.js'
 import { NETWORK_MODES } from './proxy.js'
 
@@ -25,19 +26,23 @@ test('every kind of fault comes up, each in time and on a node that is there', (
   const seen = new Set<string>()
   for (const { shape, faults, durationMs } of plans) {
     assert.ok(faults.length > 20)
+    seen.add(`${shape.nodes} nodes, ${shape.buffer}`)
     for (const fault of faults) {
       assert.ok(fault.atMs > 0 && fault.atMs < durationMs && fault.node < shape.nodes)
       seen.add(fault.kind)
+      if (fault.kind === 'disk_fails') seen.add(`disk_fails ${fault.at}`)
       if (fault.kind === 'kill') seen.add(`kill ${fault.surgery}`)
-      if (fault.kind === 'network') seen.add(`network ${fault.mode}`)
+      if (fault.kind === 'network') seen.add(`network ${fault.backend} ${fault.mode}`)
       if (fault.kind === 'backend') seen.add(`${fault.backend} ${fault.fault}`)
     }
   }
   const wanted = [
     ...['terminate', 'thread', 'freeze', 'disk_full', 'disk_refuses', 'descriptors', 'clock'],
     ...['rotation', 'burst', 'nats'],
+    ...[1, 2, 3].flatMap((nodes) => [`${nodes} nodes, local`, `${nodes} nodes, jetstream`]),
     ...SURGERIES.map((surgery) => `kill ${surgery}`),
-    ...NETWORK_MODES.map((mode) => `network ${mode}`),
+    ...DISK_FAILURES.map((at) => `disk_fails ${at}`),
+    ...['es', 'loki', 'nats'].flatMap((far) => NETWORK_MODES.map((mode) => `network ${far} ${mode}`)),
     ...BACKEND_FAULTS.es.map(({ name }) => `es ${name}`),
     ...BACKEND_FAULTS.loki.map(({ name }) => `loki ${name}`),
   ]
@@ -50,6 +55,6 @@ test('every kind of fault comes up, each in time and on a node that is there', (
 test('against real servers nothing is planned that only a stand-in can do', () => {
   for (let seed = 0; seed < MANY; seed++) {
     const { faults } = makePlan({ ...options(seed), backends: 'real', nats: false })
-    assert.ok(faults.every(({ kind }) => kind !== 'backend' && kind !== 'nats'))
+    assert.ok(faults.every((fault) => fault.kind !== 'backend' && fault.kind !== 'nats'))
   }
 })

@@ -1,6 +1,7 @@
 // A plan of faults made from a seed: what a run looks like, what goes wrong in it and when. The same seed gives the same plan.
 import { seededRandom } from '../../benchmarks/generate/random.js'
 import { BACKEND_FAULTS, type BackendName } from './backend-faults.js'
+import { DISK_FAILURES, type DiskFailure } from './disk-fault.js'
 import { NETWORK_MODES, type NetworkMode } from './proxy.js'
 
 /** What is done to the journal while its node is dead. */
@@ -17,6 +18,7 @@ export type Fault =
   | { readonly kind: 'freeze'; readonly forMs: number }
   | { readonly kind: 'disk_full'; readonly forMs: number }
   | { readonly kind: 'disk_refuses'; readonly forMs: number }
+  | { readonly kind: 'disk_fails'; readonly at: DiskFailure; readonly forMs: number }
   | { readonly kind: 'descriptors'; readonly forMs: number }
   | { readonly kind: 'clock'; readonly shiftMs: number }
   | { readonly kind: 'rotation'; readonly times: number; readonly everyMs: number }
@@ -29,12 +31,14 @@ export type Fault =
     }
   | {
       readonly kind: 'network'
-      readonly backend: BackendName
+      readonly backend: Far
       readonly mode: NetworkMode
       readonly forMs: number
     }
   | { readonly kind: 'nats'; readonly downMs: number }
 
+/** What lies behind the network. */
+export type Far = BackendName | 'nats'
 export type FaultKind = Fault['kind']
 export type PlannedFault = { readonly atMs: number; readonly node: number } & Fault
 
@@ -54,6 +58,8 @@ export interface Shape {
   readonly audit: boolean
   /** The nodes use a nats-server of the run's own. */
   readonly nats: boolean
+  /** Where frames wait: in the node's journal, or in JetStream, from where any node takes them. */
+  readonly buffer: 'local' | 'jetstream'
 }
 
 export interface Plan {
@@ -87,21 +93,23 @@ const WEIGHTS: Readonly<Record<FaultKind, number>> = {
   freeze: 1,
   disk_full: 2,
   disk_refuses: 2,
+  disk_fails: 3,
   descriptors: 1,
   clock: 2,
   rotation: 3,
   burst: 2,
   backend: 8,
   network: 5,
-  nats: 2,
+  nats: 3,
 }
 
 export function makePlan({ seed, durationMs, backends, nats }: PlanOptions): Plan {
   const draw = createDraw(seed)
+  const nodes = draw.oneOf([1, 1, 2, 3])
   const shape: Shape = {
-    nodes: draw.oneOf([1, 1, 2]),
+    nodes,
     podsPerNode: draw.between(2, 12),
-    recordsPerSecond: draw.between(300, 1500),
+    recordsPerSecond: draw.between(300, Math.round(1500 / nodes)),
     rotateBytes: draw.oneOf([40, 150, 600]) * KIB,
     gzipRotated: draw.oneOf([true, false]),
     journalBytes: draw.oneOf([2, 4, 24]) * MIB,
@@ -110,6 +118,7 @@ export function makePlan({ seed, durationMs, backends, nats }: PlanOptions): Pla
     spread: draw.oneOf([true, false]),
     audit: draw.oneOf([true, false]),
     nats,
+    buffer: draw.oneOf(nats ? ['local', 'local', 'jetstream'] : ['local']),
   }
   const kinds = Object.keys(WEIGHTS).filter(
     (kind): kind is FaultKind =>
@@ -119,12 +128,12 @@ export function makePlan({ seed, durationMs, backends, nats }: PlanOptions): Pla
   for (let atMs = QUIET_MS; ; ) {
     atMs += draw.between(FAULT_EVERY_MS / 3, (FAULT_EVERY_MS * 5) / 3)
     if (atMs > durationMs - QUIET_MS) break
-    faults.push({ atMs, node: draw.between(0, shape.nodes - 1), ...faultOf(draw.weighted(kinds), draw) })
+    faults.push({ atMs, node: draw.between(0, nodes - 1), ...faultOf(draw.weighted(kinds), draw, nats) })
   }
   return { seed, durationMs, backends, shape, faults }
 }
 
-function faultOf(kind: FaultKind, draw: Draw): Fault {
+function faultOf(kind: FaultKind, draw: Draw, nats: boolean): Fault {
   const forMs = draw.between(300, 4000)
   switch (kind) {
     case 'kill':
@@ -139,6 +148,8 @@ function faultOf(kind: FaultKind, draw: Draw): Fault {
     case 'disk_refuses':
     case 'descriptors':
       return { kind, forMs }
+    case 'disk_fails':
+      return { kind, at: draw.oneOf(DISK_FAILURES), forMs }
     case 'clock':
       return { kind, shiftMs: draw.oneOf([-7_200_000, -60_000, -1500, 0, 1500, 60_000, 7_200_000]) }
     case 'rotation':
@@ -152,7 +163,7 @@ function faultOf(kind: FaultKind, draw: Draw): Fault {
     case 'network':
       return {
         kind,
-        backend: draw.oneOf(['es', 'loki'] as const),
+        backend: draw.oneOf<Far>(nats ? ['es', 'loki', 'nats'] : ['es', 'loki']),
         mode: draw.oneOf(NETWORK_MODES),
         forMs,
       }

@@ -8,10 +8,11 @@ import type { BackendName } from './backend-faults.js'
 import { deadLetters } from './held.js'
 import { createInjector } from './inject.js'
 import { nodeEnv } from './node.js'
-import { judge, type Key, type Verdict } from './oracle.js'
+import { type Evidence, judge, type Key, lacking, type Verdict } from './oracle.js'
 import type { Plan } from './plan.js'
 import type { Pusher } from './pusher.js'
 import { type Member, openScene, type Scene } from './scene.js'
+import { settle } from './settling.js'
 
 const BIN = fileURLToPath(new URL('../../../bin/millrace', import.meta.url))
 const TICK_MS = 50
@@ -24,6 +25,8 @@ export const BOUNDS = {
   rssBytes: 450 * 1024 * 1024,
   /** What the journal may be over `bytes_max`: one frame with a line at its limit, and the positions of a new segment. */
   journalOverBytes: 3 * 1024 * 1024,
+  /** What else lies in the data folder: cursors, the audit's queue and log, dead letters. */
+  dataOverBytes: 16 * 1024 * 1024,
   /** /readyz answers 200 again after the last fault. */
   liveAgainMs: 60_000,
   /** All is delivered by the running nodes after that. */
@@ -48,8 +51,11 @@ export interface RunResult extends Verdict {
   readonly spoiled: number
   readonly peakRssBytes: number
   readonly peakJournalBytes: number
+  readonly peakDataBytes: number
   readonly liveAgainMs: number
   readonly deliveredMs: number
+  /** While records were missing at the end. */
+  readonly longestPauseMs: number
   readonly seconds: number
   /** Last lines of each node, where something was wrong. */
   readonly logs: readonly string[]
@@ -69,10 +75,7 @@ export async function runPlan({ plan, say, lie }: RunOptions): Promise<RunResult
     await Promise.all(pushers.map((pusher) => pusher.stop()))
     injector.clear()
     const liveAgainMs = await ready(scene, BOUNDS.liveAgainMs, wrong)
-    const deliveredMs = await delivered(scene, wrong)
-    const late = await finish(scene, wrong)
-    if (late > 0) wrong.push(`the running nodes left ${late} records unread that a fresh start reads`)
-    const verdict = judge({
+    const evidence = async (): Promise<Evidence> => ({
       ...writtenBy(scene, pushers),
       spoiled: injector.spoiled,
       corruptionTold: scene.members.some(({ node }) => node.seen.corrupt > 0),
@@ -83,6 +86,16 @@ export async function runPlan({ plan, say, lie }: RunOptions): Promise<RunResult
         scene.nats && { url: scene.nats.url, clusterId: scene.backends.clusterId },
       ),
     })
+    const settled = await settle({
+      nodes: scene.members.map(({ node }) => node),
+      missing: async () => lacking(await evidence()),
+      say,
+      withinMs: BOUNDS.deliveredMs,
+    })
+    wrong.push(...settled.wrong)
+    const late = await finish(scene, wrong)
+    if (late > 0) wrong.push(`the running nodes left ${late} records unread that a fresh start reads`)
+    const verdict = judge(await evidence())
     const peaks = bounds(scene, plan, wrong)
     const violations = [...wrong, ...verdict.violations]
     return {
@@ -95,7 +108,8 @@ export async function runPlan({ plan, say, lie }: RunOptions): Promise<RunResult
       unsure: pushers.reduce((sum, { unsure }) => sum + unsure.size, 0),
       spoiled: injector.spoiled.size,
       liveAgainMs,
-      deliveredMs,
+      deliveredMs: settled.tookMs,
+      longestPauseMs: settled.longestPauseMs,
       seconds: (performance.now() - begin) / 1000,
       logs: violations.length > 0 ? scene.members.map(({ node }) => node.log().slice(-6000)) : [],
     }
@@ -137,8 +151,6 @@ async function trouble(plan: Plan, scene: Scene, injector: ReturnType<typeof cre
   await allOver
 }
 
-const CALM_MS = 5000
-
 /** Ms until every node says that it is ready. */
 async function ready(scene: Scene, withinMs: number, wrong: string[]): Promise<number> {
   const begin = performance.now()
@@ -160,36 +172,6 @@ async function reasons(scene: Scene): Promise<string> {
   return states.map((status, n) => `node ${n}: ${status?.reasons.join('; ') ?? 'no answer'}`).join(', ')
 }
 
-/**
- * Ms until nothing is behind and nothing more is read for a while: a full journal, a folder that is searched again or a busy machine makes a
- * node pause that is not at its end.
- */
-async function delivered(scene: Scene, wrong: string[]): Promise<number> {
-  const begin = performance.now()
-  let calmSinceMs = begin
-  let before = ''
-  for (;;) {
-    for (const { node } of scene.members) node.watch()
-    const states = await Promise.all(scene.members.map(({ node }) => node.status()))
-    const now = states.map((status) => status?.counters.readBytes).join()
-    const behind = states.some((status) => status === undefined || lagOf(status) > 0)
-    if (behind || now !== before) calmSinceMs = performance.now()
-    before = now
-    const tookMs = performance.now() - begin
-    if (performance.now() - calmSinceMs >= CALM_MS) return tookMs
-    if (tookMs > BOUNDS.deliveredMs) {
-      const lags = states.map((status) => (status === undefined ? 'no answer' : lagOf(status))).join(', ')
-      wrong.push(`not delivered within ${BOUNDS.deliveredMs / 1000} s; frames behind: ${lags}`)
-      return tookMs
-    }
-    await sleep(300)
-  }
-}
-
-function lagOf({ backends }: NodeStatus): number {
-  return Object.values(backends).reduce((sum, { lagFrames }) => sum + lagFrames, 0)
-}
-
 /** Stops every node in order and starts it once more to its end; returns the records that only this start has read. */
 async function finish(scene: Scene, wrong: string[]): Promise<number> {
   let late = 0
@@ -202,9 +184,9 @@ async function finish(scene: Scene, wrong: string[]): Promise<number> {
   return late
 }
 
-async function once(n: number, { configFile, clockFile }: Member['node'], wrong: string[]): Promise<number> {
-  const args = [BIN, 'run', '--once', '--json', '-c', configFile]
-  const options = { env: nodeEnv(clockFile), timeout: BOUNDS.onceMs, maxBuffer: 64 * 1024 * 1024 }
+async function once(n: number, node: Member['node'], wrong: string[]): Promise<number> {
+  const args = [BIN, 'run', '--once', '--json', '-c', node.configFile]
+  const options = { env: nodeEnv(node), timeout: BOUNDS.onceMs, maxBuffer: 64 * 1024 * 1024 }
   const run = promisify(execFile)(process.execPath, args, options)
   const { stdout, stderr, code } = await run.then(
     (said) => ({ ...said, code: 0 as number | string | undefined }),
@@ -238,8 +220,11 @@ function bounds(scene: Scene, { shape }: Plan, wrong: string[]) {
   if (peakRssBytes > BOUNDS.rssBytes) wrong.push(`RSS of ${peakRssBytes} bytes, bound ${BOUNDS.rssBytes}`)
   const most = shape.journalBytes + BOUNDS.journalOverBytes
   if (peakJournalBytes > most) wrong.push(`journal of ${peakJournalBytes} bytes, bound ${most}`)
+  const peakDataBytes = Math.max(...seen.map((each) => each.peakDataBytes))
+  const mostData = most + BOUNDS.dataOverBytes
+  if (peakDataBytes > mostData) wrong.push(`data folder of ${peakDataBytes} bytes, bound ${mostData}`)
   const starts = seen.reduce((sum, each) => sum + each.starts, 0)
-  return { peakRssBytes, peakJournalBytes, starts }
+  return { peakRssBytes, peakJournalBytes, peakDataBytes, starts }
 }
 
 function merged(maps: readonly ReadonlyMap<string, number>[]): Map<string, number> {

@@ -29,7 +29,7 @@ export interface Member {
 export interface Scene {
   readonly folder: string
   readonly backends: Backends
-  readonly proxies: Readonly<Record<BackendName, Proxy>>
+  readonly proxies: Readonly<Record<BackendName, Proxy>> & { readonly nats?: Proxy }
   readonly liar: Liar | undefined
   readonly nats: OwnNats | undefined
   readonly members: readonly Member[]
@@ -50,15 +50,19 @@ export async function openScene({ plan, lie }: SceneOptions): Promise<Scene> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-chaos-'))
   const startMs = Date.now() - BEFORE_MS
   const backends = await startBackends(plan.backends, startMs)
-  const proxies = { es: await startProxy(backends.url.es), loki: await startProxy(backends.url.loki) }
-  const liar = lie === undefined ? undefined : await startLiar(proxies[lie].url)
-  const urls = { es: proxies.es.url, loki: proxies.loki.url, ...(lie && liar ? { [lie]: liar.url } : {}) }
   const nats = plan.shape.nats ? createNats(await freePort(), join(folder, 'nats')) : undefined
   nats?.start()
+  const proxies = {
+    es: await startProxy(backends.url.es),
+    loki: await startProxy(backends.url.loki),
+    ...(nats === undefined ? {} : { nats: await startProxy(nats.url) }),
+  }
+  const liar = lie === undefined ? undefined : await startLiar(proxies[lie].url)
+  const urls = { es: proxies.es.url, loki: proxies.loki.url, ...(lie && liar ? { [lie]: liar.url } : {}) }
   const members: Member[] = []
   for (let n = 0; n < plan.shape.nodes; n++)
     members.push(
-      await createMember(folder, n, plan, { ...urls, nats: nats?.url }, backends.clusterId, startMs),
+      await createMember(folder, n, plan, { ...urls, nats: proxies.nats?.url }, backends.clusterId, startMs),
     )
   return {
     folder,
@@ -84,7 +88,7 @@ export async function openScene({ plan, lie }: SceneOptions): Promise<Scene> {
       }
       await nats?.kill()
       await liar?.close()
-      await Promise.all([proxies.es.close(), proxies.loki.close()])
+      await Promise.all(Object.values(proxies).map((proxy) => proxy.close()))
       await backends.close()
       rmSync(folder, { recursive: true, force: true })
     },
@@ -108,10 +112,12 @@ async function createMember(
     configFile: join(home, 'millrace.yaml'),
     dataDir: join(disk.folder, 'data'),
     clockFile: join(home, 'clock'),
+    diskFile: join(home, 'disk-fault'),
     http: `127.0.0.1:${await freePort()}`,
   }
   const pushAddress = `127.0.0.1:${await freePort()}`
   writeFileSync(paths.clockFile, '0')
+  writeFileSync(paths.diskFile, '')
   writeFileSync(
     paths.configFile,
     configText({ ...paths, id: `chaos-${n}`, clusterId, pods, pushAddress, namespaces, urls, shape }),
@@ -156,7 +162,7 @@ function configText(parts: ConfigParts): string {
   const groups =
     'ingest: [source.*, parse, enrich, sample], journal: [journal], es: [writer.es], loki: [writer.loki]'
   const audit = shape.audit ? '{ after: 3s, gather: 1s, queries_per_second: 10 }' : '{ enabled: false }'
-  const nats = urls.nats === undefined ? '' : `nats: { servers: ["${urls.nats}"], retry: { max: 1s } }\n`
+  const nats = urls.nats === undefined ? '' : natsText(urls.nats, shape.buffer)
   return `node: { id: ${parts.id}, cluster_id: ${parts.clusterId}, data_dir: ${parts.dataDir} }
 http: { listen: "${parts.http}" }
 sources:
@@ -176,6 +182,12 @@ ${nats}runtime:
   shutdown: 5s
   slots: ${shape.slots}
 ${shape.spread ? `  placement: { ${groups} }\n` : ''}`
+}
+
+function natsText(url: string, mode: Shape['buffer']): string {
+  return `nats: { servers: ["${url.replace('http:', 'nats:')}"], retry: { max: 1s }, streams: { logs_bytes_max: 256MiB } }
+buffer: { mode: ${mode}, ack_wait: 3s, publish_timeout: 1s }
+`
 }
 
 /** A port that is free now; a node needs the same one after each of its restarts. */
