@@ -37,8 +37,14 @@ export interface Scene {
   close(): Promise<void>
 }
 
-/** Of the first record. The logs of a run span seconds only: a record each 20 us. */
+/** Of the first record. */
 const BEFORE_MS = 60_000
+const ENDED_BY_SIGNAL = 143
+/**
+ * The records' times pass half as fast as they are written, so that bursts do not run ahead of the clock. Much denser, each look-up at Loki
+ * would answer with the whole run.
+ */
+const stepNsOf = ({ recordsPerSecond }: Shape) => Math.round(1e9 / (2 * recordsPerSecond))
 
 export interface SceneOptions {
   readonly plan: Plan
@@ -64,6 +70,18 @@ export async function openScene({ plan, lie }: SceneOptions): Promise<Scene> {
     members.push(
       await createMember(folder, n, plan, { ...urls, nats: proxies.nats?.url }, backends.clusterId, startMs),
     )
+  /** The run itself is ended: nothing of it stays behind, neither processes nor mounts. */
+  function ended(): void {
+    for (const { node, disk } of members) {
+      node.signal('SIGKILL')
+      disk.unmount()
+    }
+    void nats?.kill()
+    rmSync(folder, { recursive: true, force: true })
+    process.exit(ENDED_BY_SIGNAL)
+  }
+  const endings = ['SIGTERM', 'SIGINT'] as const
+  for (const signal of endings) process.once(signal, ended)
   return {
     folder,
     backends,
@@ -81,6 +99,7 @@ export async function openScene({ plan, lie }: SceneOptions): Promise<Scene> {
         }),
       ),
     async close() {
+      for (const signal of endings) process.off(signal, ended)
       await Promise.all(members.map(({ node }) => node.kill()))
       for (const { corpus, disk } of members) {
         corpus.close()
@@ -129,6 +148,7 @@ async function createMember(
     pods: shape.podsPerNode,
     seed: seed + n,
     startMs,
+    stepNs: stepNsOf(shape),
     namespace: namespaces.files,
     zoo: true,
     rotateBytes: shape.rotateBytes,
