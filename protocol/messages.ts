@@ -62,6 +62,8 @@ export type Message =
       readonly origin: number /** read to its end for good */
       readonly done: boolean
     }
+  // the log's next file is known, but its turn has not come: what is open in the log goes on waiting
+  | { readonly type: 'log_waits'; readonly joinKey: string }
   | SlabMessage
   // parse → enrich → sample: records in the scanner's table, which these three share
   | BatchMessage

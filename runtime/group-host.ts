@@ -61,6 +61,7 @@ const METRICS_EVERY_MS = 1000
 const FORWARD: ReadonlySet<string> = new Set([
   'origin',
   'origin_closed',
+  'log_waits',
   'slab',
   'batch',
   'end_of_input',

@@ -27,7 +27,7 @@ const SEEN = { SPECIAL: 1, TEXT_ON_STDERR: 2 } as const
 const GROUP_CHECK_MS = 200
 /** A check that comes so late tells of a process that stood still. */
 const STALL_MS = 5000
-/** How long the rest of a partial is expected in a log's next file. */
+/** How long the rest of a partial is expected in a log's next file, unless that one is known to wait for its turn. */
 const LINGER_MS = 30_000
 
 export function parse(context: ActorContext, options: ParseOptions): Actor {
@@ -200,6 +200,10 @@ export function parse(context: ActorContext, options: ParseOptions): Actor {
         flowing = open
       },
       origin_closed: onClosed,
+      log_waits({ joinKey }) {
+        const state = lingering.get(joinKey)
+        if (state !== undefined) state.grewAtMs = context.clock.monotonic()
+      },
       end_of_input(message) {
         if (--inputsLeft > 0) return
         for (const state of [...origins.values(), ...lingering.values()]) endAll(state)

@@ -10,6 +10,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createPositionTable } from '../../runtime/wal/position-table.js'
 import { type IngestLife, type LifeFrame, startLife } from './ingest-life.js'
 import { meddleWith, noDescriptors } from './unruly-fs.js'
@@ -24,6 +25,8 @@ export type Step =
   | { readonly kind: 'meddle'; readonly calls: number; readonly world: WorldStep }
   /** For so many milliseconds every n-th open or listing fails. */
   | { readonly kind: 'starve'; readonly ms: number; readonly every: number }
+  /** For so many milliseconds what is asked of packed files is not answered. */
+  | { readonly kind: 'hold'; readonly ms: number }
   /** Of the frames that were sealed, this share of those not durable yet is. */
   | { readonly kind: 'kill'; readonly share: number; readonly downMs: number }
   | { readonly kind: 'clock'; readonly shiftMs: number }
@@ -34,6 +37,8 @@ export interface StormOptions {
   /** Number of pieces of the n-th record, and its stream. */
   record(n: number): { pieces: number; stream: 'stdout' | 'stderr' }
   readonly filesMax?: number
+  /** Each read of a packed file takes so long, in real milliseconds: the storm's own time passes much faster. */
+  readonly readMs?: number
 }
 
 const POD = 'shop_cart-7d9c5b8f6d-x2k4p_0f1e2d3c-0000-4000-8000-000000000001'
@@ -115,15 +120,22 @@ export async function storm(options: StormOptions, steps: readonly Step[]): Prom
   const durable: LifeFrame[] = []
   let meddler: { calls: number; world: WorldStep } | undefined
   let starved = { untilMs: 0, every: 1, calls: 0 }
-  const fs = meddleWith(options.root, (call, path) => {
-    if (meddler !== undefined && --meddler.calls <= 0) {
-      const { world: step } = meddler
-      meddler = undefined
-      world.apply(step)
-    }
-    if (call === 'stat' || time.monotonicMs >= starved.untilMs) return
-    if (starved.calls++ % starved.every === 0) throw noDescriptors(path)
-  })
+  let held: Promise<void> | undefined
+  const { readMs } = options
+  const beforeRead = () => held ?? (readMs === undefined ? undefined : sleep(readMs))
+  const fs = meddleWith(
+    options.root,
+    (call, path) => {
+      if (meddler !== undefined && --meddler.calls <= 0) {
+        const { world: step } = meddler
+        meddler = undefined
+        world.apply(step)
+      }
+      if (call === 'stat' || time.monotonicMs >= starved.untilMs) return
+      if (starved.calls++ % starved.every === 0) throw noDescriptors(path)
+    },
+    beforeRead,
+  )
   const start = (): Promise<IngestLife> => {
     const table = createPositionTable()
     for (const { positions } of durable) table.apply(positions)
@@ -139,7 +151,13 @@ export async function storm(options: StormOptions, steps: readonly Step[]): Prom
   try {
     for (const step of steps) {
       if (step.kind === 'pass') await life.pass(step.ms)
-      else if (step.kind === 'clock') time.wallShiftMs = step.shiftMs
+      else if (step.kind === 'hold') {
+        let release = (): void => undefined
+        held = new Promise((resolve) => (release = resolve))
+        await life.pass(step.ms)
+        held = undefined
+        release()
+      } else if (step.kind === 'clock') time.wallShiftMs = step.shiftMs
       else if (step.kind === 'starve')
         starved = { untilMs: time.monotonicMs + step.ms, every: step.every, calls: 0 }
       else if (step.kind === 'meddle') meddler = { calls: step.calls, world: step.world }

@@ -11,6 +11,9 @@ export function noDescriptors(path: string): Error {
   return Object.assign(new Error(`EMFILE: too many open files, '${path}'`), { code: 'EMFILE' })
 }
 
+/** Asked before a read that does not block (packed files are read so): what is to be done first, if anything. */
+export type BeforeRead = () => Promise<unknown> | undefined
+
 export interface UnrulyFs {
   /** What the test itself does with files. */
   unmeddled(run: () => void): void
@@ -18,8 +21,13 @@ export interface UnrulyFs {
 }
 
 /** Calls `meddle` before every synchronous open, listing and stat of a path under `root`; what it does with files itself goes unmeddled. */
-export function meddleWith(root: string, meddle: Meddle): UnrulyFs {
-  const { openSync, readdirSync, statSync } = fs
+export function meddleWith(root: string, meddle: Meddle, beforeRead: BeforeRead = () => undefined): UnrulyFs {
+  const { openSync, read, readdirSync, statSync } = fs
+  const lateRead = (...args: Parameters<typeof read>): void => {
+    const first = beforeRead()
+    if (first === undefined) read(...args)
+    else void first.then(() => read(...args))
+  }
   let inside = false
   function unmeddled(run: () => void): void {
     inside = true
@@ -44,8 +52,9 @@ export function meddleWith(root: string, meddle: Meddle): UnrulyFs {
   }
   set({
     openSync: wrapped('open', openSync as never) as typeof openSync,
+    read: lateRead as typeof read,
     readdirSync: wrapped('list', readdirSync as never) as typeof readdirSync,
     statSync: wrapped('stat', statSync as never) as typeof statSync,
   })
-  return { unmeddled, restore: () => set({ openSync, readdirSync, statSync }) }
+  return { unmeddled, restore: () => set({ openSync, read, readdirSync, statSync }) }
 }

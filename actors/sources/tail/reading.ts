@@ -13,6 +13,8 @@ import type { Wire } from './wire.js'
 
 /** Gzip files decompressed at the same time: each needs a window of its own. */
 const GZ_OPEN_MAX = 2
+/** Far below the time for which parse waits for the rest of a record. */
+const WAIT_TOLD_EVERY_MS = 5000
 /** How much rarer a quiet file is looked at than a busy one. */
 const IDLE_FACTOR_MAX = 10
 
@@ -86,9 +88,18 @@ export function createReading(options: ReadingOptions): Reading {
 
   function lookGz(file: TailFile): void {
     file.lookEveryMs = pollMs
+    tellWait(file)
     if (file.reader === undefined) startGz(file)
     else if (file.unpacking) enqueue(file)
     else endWhenDone(file)
+  }
+
+  /** Others are unpacked first, or the disk is slow: a record that goes on in this file is not at its end for that. */
+  function tellWait(file: TailFile): void {
+    const isDue = nowMs() - (file.waitToldMs ?? Number.NEGATIVE_INFINITY) >= WAIT_TOLD_EVERY_MS
+    if (file.originId !== 0 || !isDue) return
+    file.waitToldMs = nowMs()
+    wire.waits(file.chain.log)
   }
 
   function startGz(file: TailFile): void {

@@ -141,13 +141,18 @@ export function createSearch(options: SearchOptions): Search {
 
   /** At the bound a file that is read later gives its descriptor up for one of its log that is read before it. Returns whether one did. */
   function makeWay(chain: Chain): boolean {
-    const last = chain.files.findLast((file) => file.fd >= 0)
-    if (last === undefined || last.order <= placeInLog || !listed.has(inodeOf(last))) return false
-    const isUntouched = last.originId === 0 && last.startOffset === 0 && (last.carry?.length ?? 0) === 0
-    if (!isUntouched || last.queued) return false
+    const last = chain.files.findLast(mayGoLater)
+    if (last === undefined) return false
     chain.waiting++
     open.remove(last)
     return true
+  }
+
+  /** It would be opened again as it was: nothing of it was read, and it still has a name. */
+  function mayGoLater(file: TailFile): boolean {
+    const isUntouched = file.originId === 0 && file.startOffset === 0 && (file.carry?.length ?? 0) === 0
+    const isLater = file.fd >= 0 && file.order > placeInLog && listed.has(inodeOf(file))
+    return isUntouched && isLater && !file.queued && !file.unpacking
   }
 
   /** A recovered record whose file is gone: it ends, or goes on in the log's next file. Returns whether one may still turn up. */

@@ -47,6 +47,8 @@ export interface TailFile {
   queued: boolean
   /** A gzip file whose decompression was begun. */
   unpacking: boolean
+  /** When it was last told that the log waits for this file, monotonic ms. */
+  waitToldMs: number | undefined
   /** Monotonic ms. */
   firstDataMs: number | undefined
   grewMs: number
@@ -76,6 +78,7 @@ export function tailFile(found: FoundFile, start: TailFileStart, nowMs: number):
     mtimeMs: found.mtimeMs,
     queued: false,
     unpacking: false,
+    waitToldMs: undefined,
     firstDataMs: undefined,
     grewMs: nowMs,
     nextLookMs: nowMs,

@@ -1,7 +1,7 @@
 // What the tail tells the ingest chain: origins, slabs and their ends.
 import type { ActorContext } from '../../../runtime/actor.js'
 import { nextOriginId } from '../slab.js'
-import type { LogSource } from './found.js'
+import type { FoundLog, LogSource } from './found.js'
 import { HEAD_BYTES_MAX, identityOf, keyOf, readHead } from './identity.js'
 import type { Piece } from './reader.js'
 import { offsetOf, type TailFile } from './tail-file.js'
@@ -14,6 +14,8 @@ export interface Wire {
   /** A slab without bytes: the position counts, and with `last` open records end. */
   mark(file: TailFile, last: boolean): void
   close(file: TailFile, done: boolean): void
+  /** The log's next file is there and can not be read yet. */
+  waits(log: FoundLog): void
 }
 
 export interface WireOptions {
@@ -25,6 +27,9 @@ export interface WireOptions {
 }
 
 export function createWire({ context, source, slab, logs }: WireOptions): Wire {
+  // Two sources may read the same log: what is open in it belongs to each of them on its own.
+  const joinKeyOf = (log: FoundLog) => `${source}:${log.key}`
+
   function sendOrigin(file: TailFile): void {
     const { identity, key, carry, path } = file
     if (identity === undefined || key === undefined) return
@@ -36,8 +41,7 @@ export function createWire({ context, source, slab, logs }: WireOptions): Wire {
         id: file.originId,
         source,
         ...logs.describe(file.chain.log),
-        // Two sources may read the same log: what is open in it belongs to each of them on its own.
-        joinKey: `${source}:${file.chain.log.key}`,
+        joinKey: joinKeyOf(file.chain.log),
         file: { key, path, identity },
       },
       ...(first && carry !== undefined && carry.length > 0 ? { carry } : {}),
@@ -73,6 +77,7 @@ export function createWire({ context, source, slab, logs }: WireOptions): Wire {
   }
 
   return {
+    waits: (log) => context.send('parse', { type: 'log_waits', joinKey: joinKeyOf(log) }),
     update(file) {
       if (file.originId !== 0) sendOrigin(file)
     },
