@@ -109,7 +109,7 @@ export function makePlan({ seed, durationMs, backends, nats }: PlanOptions): Pla
   const shape: Shape = {
     nodes,
     podsPerNode: draw.between(2, 12),
-    recordsPerSecond: draw.between(300, Math.round(1500 / nodes)),
+    recordsPerSecond: draw.between(200, Math.round(900 / nodes)),
     rotateBytes: draw.oneOf([40, 150, 600]) * KIB,
     gzipRotated: draw.oneOf([true, false]),
     journalBytes: draw.oneOf([2, 4, 24]) * MIB,

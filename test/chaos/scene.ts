@@ -178,7 +178,7 @@ interface ConfigParts {
 function configText(parts: ConfigParts): string {
   const { shape, urls } = parts
   const more =
-    'timeout: 2s, batch_age_max: 200ms, retry: { initial: 50ms, max: 500ms }, breaker: { window: 4s, requests_min: 3, open: 1s }'
+    'timeout: 4s, batch_age_max: 200ms, retry: { initial: 50ms, max: 500ms }, breaker: { window: 4s, requests_min: 3, open: 1s }'
   const groups =
     'ingest: [source.*, parse, enrich, sample], journal: [journal], es: [writer.es], loki: [writer.loki]'
   const audit = shape.audit ? '{ after: 3s, gather: 1s, queries_per_second: 10 }' : '{ enabled: false }'

@@ -23,7 +23,7 @@ export function summary({ shape }: Plan, result: RunResult): string {
     `copies       ${result.copies} of entries with the same record id`,
     `spoiled      ${result.spoiled} records in frames made unreadable: ${result.spoiledLost} lost, ${result.spoiledTwice} read again (both backends together)`,
     `bounds       RSS ${mib(result.peakRssBytes)} of ${mib(BOUNDS.rssBytes)}, journal ${mib(result.peakJournalBytes)} of ${mib(journalMost)}, data folder ${mib(result.peakDataBytes)} of ${mib(journalMost + BOUNDS.dataOverBytes)}`,
-    `end          ready again after ${seconds(result.liveAgainMs)} of ${BOUNDS.liveAgainMs / 1000} s, delivered after ${seconds(result.deliveredMs)} of ${BOUNDS.deliveredMs / 1000} s with pauses up to ${seconds(result.longestPauseMs)} s`,
+    `end          ready again after ${seconds(result.liveAgainMs)} of ${BOUNDS.liveAgainMs / 1000} s, delivered after ${seconds(result.deliveredMs)} of ${BOUNDS.deliveredMs / 1000} s with pauses up to ${seconds(result.longestPauseMs)} of ${BOUNDS.pauseMs / 1000} s`,
     `seconds      ${result.seconds.toFixed(0)}`,
     ...result.violations.map((violation) => `VIOLATION    ${violation}`),
   ]

@@ -76,7 +76,7 @@ test('no storm of rotations loses, doubles or mixes a record', async () => {
 // With fewer files followed than a log has: one that is read later gave its descriptor up only if it was the very last, so none did, and
 // after half a minute the order was given up.
 test('files of a log that wait for a descriptor and slow packed ones do not wait for each other', () =>
-  run(20_650, 50))
+  run(20_650, 100))
 
 test('a record that goes on in a packed file stays whole though that file has to wait for minutes', async () => {
   const root = mkdtempSync(join(tmpdir(), 'millrace-storm-'))
