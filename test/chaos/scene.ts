@@ -78,7 +78,8 @@ export async function openScene({ plan, lie }: SceneOptions): Promise<Scene> {
     }
     void nats?.kill()
     rmSync(folder, { recursive: true, force: true })
-    process.exit(ENDED_BY_SIGNAL)
+    // Other runs of this process have their own to clear away.
+    setImmediate(() => process.exit(ENDED_BY_SIGNAL))
   }
   const endings = ['SIGTERM', 'SIGINT'] as const
   for (const signal of endings) process.once(signal, ended)
