@@ -36,6 +36,8 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
       maxHeaderSize: HEADER_BYTES_MAX,
       requestTimeout: 10_000,
       headersTimeout: 5_000,
+      // Else those two would be looked at twice a minute.
+      connectionsCheckingInterval: 1_000,
       keepAliveTimeout: 30_000,
     },
     (request, response) => {

@@ -64,6 +64,24 @@ test('an unknown page is 404, another method 405, and garbage 400', async (conte
   )
 })
 
+test('a header that never ends, slowly sent, and more connections than there may be, do not keep others out', async (context) => {
+  const node = await startNodeServer()
+  context.after(() => node.close())
+  const port = Number(node.address.split(':')[1])
+  // One more than the bound: the last of them is closed at once.
+  const sockets = Array.from({ length: 257 }, () => connect(port, '127.0.0.1'))
+  context.after(() => sockets.forEach((socket) => socket.destroy()))
+  const closed = sockets.map((socket) => new Promise<void>((resolve) => socket.on('close', () => resolve())))
+  for (const socket of sockets) {
+    socket.on('error', () => undefined).resume()
+    socket.write('GET /healthz HTTP/1.1\r\nhost: x\r\na: ')
+  }
+  await Promise.race(closed)
+  // The others end by the time that a header may take; then there is room again.
+  await Promise.all(closed)
+  assert.equal((await fetch(`${node.url}/healthz`)).status, 200)
+})
+
 test('a fault behind a page is a 500 without its text, and the server goes on', async (context) => {
   const node = await startNodeServer({ metrics: () => Promise.reject(new Error('inner detail')) })
   context.after(() => node.close())
