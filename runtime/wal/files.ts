@@ -1,5 +1,6 @@
 // The few file operations that the journal needs, behind an interface so that tests can make each of them fail.
 import fs from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
 export interface WalFile {
@@ -29,6 +30,10 @@ const FLAGS = { read: 'r', write: 'r+', create: 'wx+' } as const
 /** Linux takes at most 1,024 parts in one writev (IOV_MAX, limits.h). */
 const PARTS_MAX = 1024
 const FILE_MODE = 0o640
+/** Of an open file, for all its reads together, about ten seconds: after that what can not be read counts as gone. */
+const READ_TRIES_MAX = 13
+const READ_WAIT_MS = 100
+const READ_WAIT_MAX_MS = 1000
 
 const closeFd = promisify(fs.close)
 const datasyncFd = promisify(fs.fdatasync)
@@ -51,13 +56,34 @@ function readFd(fd: number, into: Uint8Array, from: number, position: number): P
   })
 }
 
+/**
+ * Reads that fail are tried again: a controller that resets, or a path of a network disk that is switched, fails for seconds, and a
+ * frame that is taken for unreadable is given up for good.
+ */
+function patientRead(fd: number): (into: Uint8Array, from: number, position: number) => Promise<number> {
+  let triesLeft = READ_TRIES_MAX
+  let waitMs = READ_WAIT_MS
+  return async (into, from, position) => {
+    for (;;) {
+      try {
+        return await readFd(fd, into, from, position)
+      } catch (error) {
+        if (triesLeft-- <= 0) throw error
+        await sleep(waitMs)
+        waitMs = Math.min(READ_WAIT_MAX_MS, waitMs * 2)
+      }
+    }
+  }
+}
+
 function openedFile(fd: number): WalFile {
+  const readAt = patientRead(fd)
   return {
     write: (parts, position) => writeFd(fd, parts, position),
     async read(into, position) {
       let got = 0
       while (got < into.length) {
-        const bytes = await readFd(fd, into, got, position + got)
+        const bytes = await readAt(into, got, position + got)
         if (bytes === 0) break
         got += bytes
       }
