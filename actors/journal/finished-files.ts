@@ -13,8 +13,12 @@ export interface FinishedFilesOptions {
 }
 
 const LOOK_EVERY_MS = 5000
-/** At most so many files are looked for at once, so that commits do not wait long; the others at the next look. */
+/**
+ * A look ends after so many files, and begins none after so long, so that commits do not wait for it: one that is gone is looked for
+ * among all names of its folder. The others are looked for at the next look.
+ */
 const FILES_A_LOOK = 50
+const LOOK_MS_MAX = 20
 
 /** Returns what ends it. */
 export function watchFinishedFiles({ wal, clock }: FinishedFilesOptions): () => void {
@@ -23,7 +27,9 @@ export function watchFinishedFiles({ wal, clock }: FinishedFilesOptions): () => 
   return clock.every(LOOK_EVERY_MS, () => {
     const stale = wal.stalePositions().slice(0, FILES_A_LOOK)
     const stillMissed = new Set<Position>()
+    const untilMs = clock.monotonic() + LOOK_MS_MAX
     for (const position of stale) {
+      if (clock.monotonic() > untilMs) break
       const exists = fileExists(position)
       if (exists || missed.has(position)) wal.settlePosition(position, exists)
       else stillMissed.add(position)

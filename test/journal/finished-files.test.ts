@@ -70,6 +70,35 @@ test('a rotated file that was packed is known as long as the packed one is there
   assert.equal(known().length, 0, 'then it is forgotten, so that the positions do not grow without end')
 })
 
+test('a look that takes long does not keep commits waiting, and each look gets on', async () => {
+  const clock = createFakeClock(undefined, () => Promise.resolve())
+  const identity = identityOf(1, 1, Buffer.from('gone'))
+  let stale = Array.from({ length: 40 }, (_, n): Position => {
+    const path = `/nowhere/${n}.log`
+    return { kind: 'file', source: 'pods', key: `${n}`, path, identity, offset: 1, done: true }
+  })
+  let tookMs = 0
+  const wal = {
+    stalePositions() {
+      tookMs = 0
+      return stale
+    },
+    settlePosition: (position: Position) => void (stale = stale.filter((each) => each !== position)),
+  }
+  // Each file costs so much.
+  const slow = { ...clock, monotonic: () => clock.monotonic() + (tookMs += 8) }
+  const end = watchFinishedFiles({ wal, clock: slow })
+  await clock.advance(LOOK_MS)
+  assert.ok(tookMs <= 40, `${tookMs} ms`)
+  assert.equal(stale.length, 40, 'missed once')
+  await clock.advance(LOOK_MS)
+  assert.ok(tookMs <= 40, `${tookMs} ms`)
+  assert.ok(stale.length < 40)
+  for (let looks = 0; looks < 80 && stale.length > 0; looks++) await clock.advance(LOOK_MS)
+  assert.equal(stale.length, 0)
+  end()
+})
+
 test('a finished file whose folder is gone is forgotten', async (t) => {
   const { folder, known, passTime } = finishedFile(t)
   renameSync(folder, `${folder}-away`)
