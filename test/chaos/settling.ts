@@ -9,6 +9,8 @@ export interface SettlingOptions {
   missing(): Promise<readonly string[]>
   say(line: string): void
   readonly withinMs: number
+  /** Records are missing and nothing has moved for so long: it will not come any more. */
+  readonly pauseMaxMs: number
 }
 
 export interface Settled {
@@ -27,7 +29,13 @@ const COST_SHARE_MAX = 1 / 20
 const SHOWN = 5
 
 /** Resolves when nothing is missing and nothing is on its way, or at the bound. */
-export async function settle({ nodes, missing, say, withinMs }: SettlingOptions): Promise<Settled> {
+export async function settle({
+  nodes,
+  missing,
+  say,
+  withinMs,
+  pauseMaxMs,
+}: SettlingOptions): Promise<Settled> {
   const begin = performance.now()
   let longestPauseMs = 0
   let changedMs = begin
@@ -41,7 +49,7 @@ export async function settle({ nodes, missing, say, withinMs }: SettlingOptions)
     if (now !== before) changedMs = performance.now()
     before = now
     const nowMs = performance.now()
-    const isLate = nowMs - begin > withinMs
+    const isLate = nowMs - begin > withinMs || nowMs - changedMs > pauseMaxMs
     const isCalm = nowMs - changedMs >= CALM_MS && states.every((state) => state !== undefined)
     if ((isCalm && nowMs >= askAgainMs) || isLate) {
       const lacking = await missing()
