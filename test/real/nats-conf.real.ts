@@ -82,7 +82,7 @@ test('the autoscaler does not find the consumers of its triggers in a cluster of
           readonly connect_urls?: readonly string[]
         }
         assert.equal(connect_urls?.length, 3, 'every server tells of all')
-        const { account_details = [], meta_cluster } = (await ask(port, `/jsz?${query}`)) as Jsz
+        const { account_details = [], meta_cluster } = (await ask(port, `/jsz?${query.toString()}`)) as Jsz
         assert.equal(meta_cluster?.cluster_size, 3)
         const consumer = account_details
           .find(({ name }) => name === metadata.account)
