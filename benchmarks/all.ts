@@ -6,6 +6,7 @@ import { aligned, renderReport } from './harness/table.js'
 import { measure, save, wordsOf } from './measure.js'
 import { updateNumbers } from './numbers.js'
 import { BENCHES } from './registry.js'
+import { saidOf } from '../protocol/errors.js'
 
 export const ALL_SUMMARY = 'every benchmark in turn; write all results and the figures of the README'
 
@@ -104,7 +105,7 @@ async function runStep(
     return 'written'
   } catch (error) {
     // One that cannot run here, for want of a server perhaps, must not cost the others their figures.
-    say(`failed: ${error instanceof Error ? error.message : String(error)}`)
+    say(`failed: ${saidOf(error)}`)
     return 'failed'
   }
 }

@@ -5,7 +5,7 @@ import type { Logger } from 'pino'
 import type { AuditTask } from '../../protocol/audit.js'
 import type { AuditOptions } from '../../protocol/config/audit.js'
 import type { BackendOptions } from '../../protocol/config/backends.js'
-import { MillraceError } from '../../protocol/errors.js'
+import { MillraceError, saidOf } from '../../protocol/errors.js'
 import type { Clock } from '../../runtime/clock.js'
 import { createDeadLetters, type DeadLetters } from '../../runtime/dead-letters.js'
 import { readLetters } from '../../runtime/letter-store.js'
@@ -187,7 +187,7 @@ async function* answered<T>(letters: AsyncIterable<T>): AsyncGenerator<T> {
   try {
     yield* letters
   } catch (cause) {
-    throw lettersAway(cause instanceof Error ? cause.message : String(cause), cause)
+    throw lettersAway(saidOf(cause), cause)
   }
 }
 

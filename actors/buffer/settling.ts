@@ -1,6 +1,7 @@
 // Frames that JetStream has acknowledged, until it is sure that every backend's consumer was there for them: only then may the journal let go.
 import type { Clock } from '../../runtime/clock.js'
 import type { OutgoingFrame } from './window.js'
+import { saidOf } from '../../protocol/errors.js'
 
 /*
  * JetStream keeps a message for the consumers that are there when it comes, and acknowledges it whoever is missing: a backend whose
@@ -73,7 +74,7 @@ export function createSettling({ clock, bytesMax, settled, missed }: SettlingOpt
       decide(seen, found)
     } catch (error) {
       // On another connection it may be another look that says so.
-      if (by === ask) fault = error instanceof Error ? error.message : String(error)
+      if (by === ask) fault = saidOf(error)
       looked = []
       waiting = [...seen, ...waiting]
     }

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { JetStreamApiError } from '@nats-io/jetstream'
 import type { NatsConnection } from 'nats'
 import type { NatsOptions } from '../../protocol/config/nats.js'
-import { MillraceError } from '../../protocol/errors.js'
+import { MillraceError, saidOf } from '../../protocol/errors.js'
 import { DEAD_LETTERS_STREAM } from '../../protocol/subjects.js'
 import type { Actor, ActorContext } from '../../runtime/actor.js'
 import { withLetterLock } from '../../runtime/letter-lock.js'
@@ -11,6 +11,7 @@ import { openStreamsFor } from '../../runtime/nats/open-streams.js'
 import { backoffMs } from '../../runtime/retry.js'
 import { STREAM_FULL } from '../buffer/publish-fault.js'
 import { natsLine } from '../nats-line.js'
+import { createStatusLine } from '../status-line.js'
 import { countLetters } from './letter-count.js'
 import { type LetterStream, openLetterStream } from './letter-stream.js'
 import { createShipping } from './shipping.js'
@@ -39,7 +40,7 @@ export function letters(context: ActorContext, { nats }: LettersPlan): Actor {
   let notBeforeMs = 0
   let running: Promise<void> | undefined
   let leave: () => Promise<void> = () => Promise.resolve()
-  let said = ''
+  const tellStatus = createStatusLine(context)
   let sharedLetters = 0
 
   const shipping = createShipping({
@@ -100,11 +101,7 @@ export function letters(context: ActorContext, { nats }: LettersPlan): Actor {
   function report(): void {
     const reason = away === undefined ? fault : `${away}; dead letters stay in the folder`
     const detail = { connected: away === undefined, streamLetters: sharedLetters, failures }
-    const text = JSON.stringify({ reason, detail })
-    if (text === said) return
-    said = text
-    const why = reason === undefined ? {} : { reason: `degraded: ${reason}` }
-    context.send('supervisor', { type: 'status', actor: context.name, ready: true, ...why, detail })
+    tellStatus(detail, reason)
   }
 
   return {
@@ -142,7 +139,7 @@ export function letters(context: ActorContext, { nats }: LettersPlan): Actor {
 }
 
 function reasonOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error)
+  const text = saidOf(error)
   if (error instanceof JetStreamApiError && STREAM_FULL.has(error.code))
     return `the stream ${DEAD_LETTERS_STREAM} is full (${text}): dead letters stay in the folder; re-drive or purge some, or raise nats.streams.dead_letters_bytes_max`
   return `the stream ${DEAD_LETTERS_STREAM} does not take dead letters (${text})`

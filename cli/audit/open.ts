@@ -6,7 +6,7 @@ import { type KnownFrames, knownFrames } from '../../actors/auditor/known-frames
 import { JETSTREAM_CURSOR } from '../../protocol/buffer.js'
 import type { ArchiveOptions } from '../../protocol/config/backends.js'
 import type { Config } from '../../protocol/config/schema.js'
-import { MillraceError } from '../../protocol/errors.js'
+import { MillraceError, saidOf } from '../../protocol/errors.js'
 import { systemClock } from '../../runtime/clock.js'
 import { createLogger } from '../../runtime/log.js'
 import { createMetrics, type Metrics } from '../../runtime/metrics.js'
@@ -55,7 +55,7 @@ export async function openAudit(config: Config, options: AuditRunOptions): Promi
   let shared: SharedLetters | undefined
   const sharedLetters = async () => {
     shared ??= await openSharedLetters(config).catch((cause: unknown) => {
-      throw lettersAway(cause instanceof Error ? cause.message : String(cause), cause)
+      throw lettersAway(saidOf(cause), cause)
     })
     return shared?.letters
   }

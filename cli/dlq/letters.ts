@@ -10,6 +10,7 @@ import { letterFigures, letterId, readLetters, removeLetters } from '../../runti
 import { lockHolder } from '../../runtime/wal/lock.js'
 import { openSharedLetters } from '../shared-letters.js'
 import { type LetterFilter, letterMatcher } from './filter.js'
+import { saidOf } from '../../protocol/errors.js'
 
 export interface FoundLetter {
   readonly letter: DeadLetter
@@ -100,6 +101,6 @@ async function openShared(config: Config): Promise<{
     const opened = await openSharedLetters(config)
     return { shared: opened?.letters, away: undefined, close: async () => await opened?.close() }
   } catch (error) {
-    return { shared: undefined, away: error instanceof Error ? error.message : String(error) }
+    return { shared: undefined, away: saidOf(error) }
   }
 }
