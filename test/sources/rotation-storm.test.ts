@@ -98,6 +98,7 @@ function searching(positions: readonly FilePosition[]): {
     lineBytesMax: 1024,
     filesMax: 100,
     fromEnd: false,
+    once: false,
     logOf: () => logOf(),
     park: () => {},
     onTruncated: () => {},

@@ -25,6 +25,8 @@ export type Step =
   | { readonly kind: 'meddle'; readonly calls: number; readonly world: WorldStep }
   /** For so many milliseconds every n-th open or listing fails. */
   | { readonly kind: 'starve'; readonly ms: number; readonly every: number }
+  /** For so many milliseconds every n-th read of any file fails. */
+  | { readonly kind: 'disk'; readonly ms: number; readonly every: number }
   /** For so many milliseconds what is asked of packed files is not answered. */
   | { readonly kind: 'hold'; readonly ms: number }
   /** Of the frames that were sealed, this share of those not durable yet is. */
@@ -120,6 +122,7 @@ export async function storm(options: StormOptions, steps: readonly Step[]): Prom
   const durable: LifeFrame[] = []
   let meddler: { calls: number; world: WorldStep } | undefined
   let starved = { untilMs: 0, every: 1, calls: 0 }
+  let failing = starved
   let held: Promise<void> | undefined
   const { readMs } = options
   const beforeRead = () => held ?? (readMs === undefined ? undefined : sleep(readMs))
@@ -135,6 +138,7 @@ export async function storm(options: StormOptions, steps: readonly Step[]): Prom
       if (starved.calls++ % starved.every === 0) throw noDescriptors(path)
     },
     beforeRead,
+    () => time.monotonicMs < failing.untilMs && failing.calls++ % failing.every === 0,
   )
   const start = (): Promise<IngestLife> => {
     const table = createPositionTable()
@@ -160,6 +164,8 @@ export async function storm(options: StormOptions, steps: readonly Step[]): Prom
       } else if (step.kind === 'clock') time.wallShiftMs = step.shiftMs
       else if (step.kind === 'starve')
         starved = { untilMs: time.monotonicMs + step.ms, every: step.every, calls: 0 }
+      else if (step.kind === 'disk')
+        failing = { untilMs: time.monotonicMs + step.ms, every: step.every, calls: 0 }
       else if (step.kind === 'meddle') meddler = { calls: step.calls, world: step.world }
       else if (step.kind === 'kill') {
         durable.push(...life.frames.slice(0, Math.round(life.frames.length * step.share)))
@@ -170,6 +176,7 @@ export async function storm(options: StormOptions, steps: readonly Step[]): Prom
     }
     meddler = undefined
     starved = { untilMs: 0, every: 1, calls: 0 }
+    failing = starved
     fs.unmeddled(world.finish)
     return await settled(world.wholes, () => [...durable, ...life.frames], life)
   } finally {

@@ -1,4 +1,4 @@
-// Storms, each from a seed (MILLRACE_STORMS=n for more): rotation, packing, missing descriptors, kills and clock jumps in any order, between any two calls.
+// Storms, each from a seed (MILLRACE_STORMS=n for more): rotation, packing, missing descriptors, failing reads, kills and clock jumps in any order, between any two calls.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -15,13 +15,16 @@ function worldStep(random: () => number): WorldStep {
   return random() < 0.5 ? { kind: 'rotate' } : { kind: 'write', pieces: between(random, 1, 6) }
 }
 
-function stepOf(random: () => number): Step {
+function stepOf(random: () => number, diskFails: boolean): Step {
   const roll = random()
   if (roll < 0.25) return { kind: 'write', pieces: between(random, 1, 8) }
   if (roll < 0.45) return { kind: 'rotate' }
   if (roll < 0.7) return { kind: 'pass', ms: 10 * between(random, 1, random() < 0.2 ? 60 : 15) }
   if (roll < 0.85) return { kind: 'meddle', calls: between(random, 1, 30), world: worldStep(random) }
-  if (roll < 0.91) return { kind: 'starve', ms: between(random, 50, 800), every: between(random, 1, 4) }
+  if (roll < 0.91) {
+    const kind = diskFails && roll >= 0.88 ? 'disk' : 'starve'
+    return { kind, ms: between(random, 50, 800), every: between(random, 1, 4) }
+  }
   if (roll < 0.96) return { kind: 'kill', share: random(), downMs: between(random, 0, 500) }
   return { kind: 'clock', shiftMs: [-7_200_000, -1500, 0, 60_000, 7_200_000][between(random, 0, 4)] ?? 0 }
 }
@@ -29,7 +32,7 @@ function stepOf(random: () => number): Step {
 async function run(seed: number, readMs?: number): Promise<void> {
   const random = seededRandom(seed)
   const gzip = random() < 0.75
-  const steps = Array.from({ length: between(random, 10, 50) }, () => stepOf(random))
+  const steps = Array.from({ length: between(random, 10, 50) }, () => stepOf(random, readMs === undefined))
   // Below the number of a log's files the order of its records is given up in the end, as is documented.
   const filesMax = random() < 0.15 ? between(random, 4, 8) : undefined
   const root = mkdtempSync(join(tmpdir(), 'millrace-storm-'))

@@ -11,6 +11,11 @@ export function noDescriptors(path: string): Error {
   return Object.assign(new Error(`EMFILE: too many open files, '${path}'`), { code: 'EMFILE' })
 }
 
+/** What the disk answers to a read instead of bytes. */
+export function readFault(): Error {
+  return Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' })
+}
+
 /** Asked before a read that does not block (packed files are read so): what is to be done first, if anything. */
 export type BeforeRead = () => Promise<unknown> | undefined
 
@@ -20,10 +25,23 @@ export interface UnrulyFs {
   restore(): void
 }
 
-/** Calls `meddle` before every synchronous open, listing and stat of a path under `root`; what it does with files itself goes unmeddled. */
-export function meddleWith(root: string, meddle: Meddle, beforeRead: BeforeRead = () => undefined): UnrulyFs {
-  const { openSync, read, readdirSync, statSync } = fs
+/**
+ * Calls `meddle` before every synchronous open, listing and stat of a path under `root`; what it does with files itself goes unmeddled.
+ * Each read of any file is asked for by `fails`.
+ */
+export function meddleWith(
+  root: string,
+  meddle: Meddle,
+  beforeRead: BeforeRead = () => undefined,
+  fails: () => boolean = () => false,
+): UnrulyFs {
+  const { openSync, read, readSync, readdirSync, statSync } = fs
+  const failingRead = (...args: unknown[]): unknown => {
+    if (!inside && fails()) throw readFault()
+    return Reflect.apply(readSync, fs, args) as unknown
+  }
   const lateRead = (...args: Parameters<typeof read>): void => {
+    if (fails()) return void setImmediate(() => (args.at(-1) as (error: Error) => void)(readFault()))
     const first = beforeRead()
     if (first === undefined) read(...args)
     else void first.then(() => read(...args))
@@ -53,8 +71,9 @@ export function meddleWith(root: string, meddle: Meddle, beforeRead: BeforeRead 
   set({
     openSync: wrapped('open', openSync as never) as typeof openSync,
     read: lateRead as typeof read,
+    readSync: failingRead as typeof readSync,
     readdirSync: wrapped('list', readdirSync as never) as typeof readdirSync,
     statSync: wrapped('stat', statSync as never) as typeof statSync,
   })
-  return { unmeddled, restore: () => set({ openSync, read, readdirSync, statSync }) }
+  return { unmeddled, restore: () => set({ openSync, read, readSync, readdirSync, statSync }) }
 }

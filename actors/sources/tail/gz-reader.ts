@@ -33,6 +33,8 @@ export function gzReader(options: GzReaderOptions): LineReader {
   let arrived = 0
   let inputAt = 0
   let stepping = false
+  /** Of the last read; told by `next`, and the same bytes are read again after that. */
+  let failed: Error | undefined
   let ended = false
   let closed = false
   /** passing: the window holds the head of a line longer than it, the rest is passed over; passed: its end was found. */
@@ -61,11 +63,14 @@ export function gzReader(options: GzReaderOptions): LineReader {
     stepping = true
     read(fd, input, 0, STEP_BYTES, inputAt, (error, length) => {
       if (closed) return
-      if (error !== null) return void gunzip.destroy(error)
+      if (error !== null) {
+        failed = error
+        return ready()
+      }
       if (length === 0) return void gunzip.end()
       inputAt += length
-      gunzip.write(input.subarray(0, length), (failed) => {
-        if (failed === null || failed === undefined) ready()
+      gunzip.write(input.subarray(0, length), (corrupt) => {
+        if (corrupt === null || corrupt === undefined) ready()
       })
     })
   }
@@ -134,6 +139,9 @@ export function gzReader(options: GzReaderOptions): LineReader {
         }
       }
       if (drained) return 'end'
+      const fault = failed
+      failed = undefined
+      if (fault !== undefined) throw fault
       step()
       return 'wait'
     },

@@ -27,12 +27,15 @@ export interface Opening {
   /**
    * Returns the open file; `nothing` when it holds nothing new or cannot be read now (then the condition is counted);
    * `unknown` for a gzip file that nobody asked for and that no known file has become; `later` when it is no longer there, or
-   * when there are no descriptors: the next search tells.
+   * when there are no descriptors: the next search tells; `failed` when the disk did not answer (then the condition is counted).
    */
   open(found: FoundFile, chain: Chain, fromEnd: boolean): TailFile | NotOpened
 }
 
-export type NotOpened = 'nothing' | 'unknown' | 'later'
+export type NotOpened = 'nothing' | 'unknown' | 'later' | 'failed'
+
+/** What a disk, or a network behind it, answers for a while. */
+const PASSING_FAULTS: ReadonlySet<string> = new Set(['EIO', 'ESTALE', 'EAGAIN', 'ENOMEM', 'ETIMEDOUT'])
 
 export function createOpening(options: OpeningOptions): Opening {
   const { ledger, conditions, lineBytesMax, nowMs } = options
@@ -40,6 +43,7 @@ export function createOpening(options: OpeningOptions): Opening {
   function openPlain(fd: number, found: FoundFile, chain: Chain, fromEnd: boolean): TailFile | 'nothing' {
     const head = readHead(fd)
     const known = ledger.has(found) ? ledger.match(found, head) : undefined
+    const insideLine = known === undefined && fromEnd && found.size > 0 && !endsWithNewline(fd, found.size)
     if (known !== undefined) {
       ledger.take(known)
       if (isFinished(known, found)) return settle(known, found)
@@ -51,7 +55,6 @@ export function createOpening(options: OpeningOptions): Opening {
       usable?.identity ?? (head.length > 0 ? identityOf(found.dev, found.ino, head) : undefined)
     const atEnd = usable === undefined && fromEnd
     const offset = atEnd ? found.size : (usable?.offset ?? 0)
-    const insideLine = atEnd && found.size > 0 && !endsWithNewline(fd, found.size)
     const file = tailFile(
       found,
       {
@@ -86,8 +89,9 @@ export function createOpening(options: OpeningOptions): Opening {
     const known = ledger.matchGz(found, head, options.listedAt)
     if (known === undefined && !found.wanted) return 'unknown'
     const identity = known?.identity ?? identityOf(found.dev, found.ino, head)
-    if (known !== undefined) ledger.take(known)
+    // Before the position is taken: it would be lost with a read that fails.
     const size = isize(fd, found.size)
+    if (known !== undefined) ledger.take(known)
     const skipped = known === undefined && fromEnd
     const startOffset = known?.offset ?? (skipped ? size : 0)
     const complete = skipped || size === startOffset % 2 ** 32
@@ -134,6 +138,7 @@ export function createOpening(options: OpeningOptions): Opening {
         else {
           conditions.report(listed.path, code, error)
           if (code === 'EMFILE' || code === 'ENFILE') result = 'later'
+          else if (PASSING_FAULTS.has(code)) result = 'failed'
         }
       }
       if (typeof result === 'string' && fd >= 0) closeSync(fd)

@@ -23,6 +23,8 @@ export interface SearchOptions
   readonly filesMax: number
   /** The first search of a source without any position begins at the end of what exists. */
   readonly fromEnd: boolean
+  /** What exists is read once: a file that fails is counted, and not waited for. */
+  readonly once: boolean
   /** The log a path belongs to, whether the file exists or not. */
   logOf(path: string): FoundLog | undefined
   /** Frees descriptors of files that have nothing new, when the bound is reached. */
@@ -107,12 +109,12 @@ export function createSearch(options: SearchOptions): Search {
       if (!found.wanted && !known && !follows && !found.gz) continue
       placeInLog = order
       const file = openOne(found, chain, follows)
-      if (file === 'later' || file === 'full') {
+      if (file === 'later' || file === 'full' || file === 'failed') {
         // Packed or rotated away at this moment, say: what follows it in the log waits for it, so that order is kept.
         chain.waiting++
         chain.barrier = Math.min(chain.barrier, order)
-        if (file === 'full') continue
-        break
+        if (file === 'later') break
+        continue
       }
       if (file !== undefined) file.order = order
       else if (!ledger.has(found)) continue
@@ -125,11 +127,11 @@ export function createSearch(options: SearchOptions): Search {
     found: FoundFile,
     chain: Chain,
     follows: boolean,
-  ): TailFile | 'later' | 'full' | undefined {
+  ): TailFile | 'later' | 'full' | 'failed' | undefined {
     if (open.count() >= filesMax && !makeWay(chain)) return 'full'
     const file = opening.open({ ...found, wanted: found.wanted || follows }, chain, options.fromEnd && first)
     if (file === 'unknown') reject(found)
-    if (file === 'later') return file
+    if (file === 'later' || (file === 'failed' && !options.once)) return file
     if (typeof file === 'string') return undefined
     if (open.at(inodeOf(file)) !== undefined) {
       release(file)

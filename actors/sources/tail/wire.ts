@@ -1,4 +1,5 @@
 // What the tail tells the ingest chain: origins, slabs and their ends.
+import { systemCode } from '../../../protocol/errors.js'
 import type { ActorContext } from '../../../runtime/actor.js'
 import { nextOriginId } from '../slab.js'
 import type { FoundLog, LogSource } from './found.js'
@@ -49,19 +50,30 @@ export function createWire({ context, source, slab, logs }: WireOptions): Wire {
   }
 
   /** A file that was short at first sight gets an identity over more bytes as it grows. */
-  function growIdentity(file: TailFile): boolean {
+  function growIdentity(file: TailFile, piece: Piece): boolean {
     const { identity, gz } = file
     if (gz || file.fd < 0 || (identity !== undefined && identity.headBytes >= HEAD_BYTES_MAX)) return false
-    const head = readHead(file.fd)
+    const head = headOf(file, piece)
     if (head.length <= (identity?.headBytes ?? 0)) return false
     file.identity = identityOf(file.dev, file.ino, head)
     file.key ??= keyOf(file.identity)
     return identity !== undefined
   }
 
+  /** The piece is out of the file already, so nothing here may fail for a disk that does: without a head the identity grows later. */
+  function headOf(file: TailFile, piece: Piece): Uint8Array {
+    if (piece.offset === 0) return slab.subarray(0, Math.min(HEAD_BYTES_MAX, piece.bytes))
+    try {
+      return readHead(file.fd)
+    } catch (error) {
+      if (systemCode(error) === undefined) throw error
+      return new Uint8Array(0)
+    }
+  }
+
   function send(file: TailFile, piece: Piece, last: boolean): void {
     // Without bytes the end of a truncated file may be told: what its descriptor holds now is not its beginning.
-    const grown = piece.bytes > 0 && growIdentity(file)
+    const grown = piece.bytes > 0 && growIdentity(file, piece)
     if (file.originId === 0) sendOrigin(file)
     context.send('parse', {
       type: 'slab',
