@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { createKernel } from '../../kernel/kernel.js'
 import type { JournalOptions } from '../../protocol/config/node.js'
-import { MillraceError, saidOf } from '../../protocol/errors.js'
+import { MillraceError, saidOf, systemCode } from '../../protocol/errors.js'
 import type { ActorContext } from '../../runtime/actor.js'
 import { createFrameChecksum, type FrameChecksum, frameChecksumBytes } from '../../runtime/frame-checksum.js'
 import { makeFolder } from '../../runtime/make-folder.js'
@@ -76,8 +76,15 @@ function lockLost(dataDir: string): MillraceError {
   return new MillraceError('journal.lock_lost', text)
 }
 
+/** What a disk answers until there is room, or it works, again: worth another start of the thread. */
+const PASSING_FAULTS: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG', 'EIO', 'EMFILE', 'ENFILE'])
+
 function unusable(dataDir: string, cause: unknown): MillraceError {
   const why = saidOf(cause)
+  if (PASSING_FAULTS.has(systemCode(cause) ?? '')) {
+    const text = `data_dir ${dataDir}: its disk does not let the journal open (${why}); free space there, or see what ails it`
+    return new MillraceError('journal.disk', text, { cause })
+  }
   const text = `data_dir ${dataDir}: the journal can't be opened there (${why}); give node.data_dir a folder that this user may write`
   return new MillraceError('journal.directory', text, { cause })
 }

@@ -22,7 +22,7 @@ export interface Injector {
 
 const TERMINATE_WITHIN_MS = 40_000
 /** A node may take so long to say that its disk has gone. */
-const EXCUSED_AFTER_MS = 2000
+const EXCUSED_AFTER_MS = 5000
 const DESCRIPTORS_LEFT = 45
 
 export function createInjector(scene: Scene, seed: number, say: (line: string) => void): Injector {
@@ -66,7 +66,9 @@ export function createInjector(scene: Scene, seed: number, say: (line: string) =
 
   async function terminated(member: Member, downMs: number): Promise<boolean> {
     const code = await member.node.terminate(TERMINATE_WITHIN_MS)
-    const excused = performance.now() < member.excusedUntilMs
+    // A signal that comes before the node takes any ends it as it ends each process.
+    const tooEarly = code === 'SIGTERM' && !member.node.hasRun()
+    const excused = performance.now() < member.excusedUntilMs || tooEarly
     if (code !== 0 && code !== null && !excused) member.node.unasked.push(`SIGTERM ended it with ${code}`)
     await sleep(downMs)
     member.node.start()

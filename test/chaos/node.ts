@@ -31,6 +31,8 @@ export interface ChaosNode extends NodePaths {
   terminate(withinMs: number): Promise<number | string | null>
   signal(name: NodeJS.Signals): void
   running(): boolean
+  /** The present process, or the last one, has said that it runs. */
+  hasRun(): boolean
   /** Processes that ended though nobody ended them, with the last lines of their log. */
   readonly unasked: string[]
   readonly seen: {
@@ -55,6 +57,7 @@ export function createNode(paths: NodePaths, mayExit: () => boolean): ChaosNode 
   let child: ChildProcess | undefined
   let gone: Promise<number | string | null> = Promise.resolve(null)
   let wanted = false
+  let hasRun = false
   let log = ''
   const unasked: string[] = []
   const seen = { peakRssBytes: 0, peakJournalBytes: 0, peakDataBytes: 0, corrupt: 0, starts: 0 }
@@ -67,12 +70,14 @@ export function createNode(paths: NodePaths, mayExit: () => boolean): ChaosNode 
       env: nodeEnv(paths),
     })
     child = started
+    hasRun = false
     seen.starts++
     for (const stream of [started.stdout, started.stderr]) {
       stream.setEncoding('utf8')
       stream.on('data', (text: string) => {
         log = (log + text).slice(-LOG_CHARS)
         if (text.includes('corrupt place found')) seen.corrupt++
+        if (text.includes('"msg":"running"')) hasRun = true
       })
     }
     gone = new Promise((resolve) => {
@@ -106,6 +111,7 @@ export function createNode(paths: NodePaths, mayExit: () => boolean): ChaosNode 
     },
     signal: (name) => void child?.kill(name),
     running: () => child !== undefined,
+    hasRun: () => hasRun,
     watch() {
       seen.peakJournalBytes = Math.max(seen.peakJournalBytes, bytesIn(join(paths.dataDir, 'journal'), '.seg'))
       seen.peakDataBytes = Math.max(seen.peakDataBytes, bytesIn(paths.dataDir, ''))
