@@ -15,7 +15,7 @@ const WARM_ROUNDS = 2
 /** What code that is compiled late leaves behind is gone in one of these windows; what inputs leave is in each of them. */
 const WINDOWS = 3
 /** A window feeds more than that, and each input of it is larger as an object than as a text. */
-const KEPT_BYTES_MAX = 100_000
+const KEPT_BYTES_MAX = 100_000 * TIMES
 
 async function feed(target: Target, rounds: number, from: number): Promise<Map<string, number>> {
   const outcomes = new Map<string, number>()

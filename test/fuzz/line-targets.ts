@@ -36,8 +36,8 @@ function criPrefix(hostile: Hostile): Buffer {
   return withoutNewlines(hostile.mutated(Buffer.from(prefix), hostile.random() < 0.2 ? 1 : 0))
 }
 
-/** Of a mark in a record. */
-const MARK = /#(\d+)#/g
+/** Of a mark in a record; long enough that random bytes do not hold one by chance. */
+const MARK = /#mark-(\d+)#/g
 
 function lineTarget(name: string, format: 'cri' | 'lines', prefix: (hostile: Hostile) => Buffer): Target {
   const chain: Chain = createChain()
@@ -56,7 +56,7 @@ function lineTarget(name: string, format: 'cri' | 'lines', prefix: (hostile: Hos
       const marks = new Set([...record.matchAll(MARK)].map(([, number]) => Number(number)))
       assert.ok(marks.size > 0, `a record of nothing: ${record}`)
       for (const mark of marks)
-        assert.ok(open.delete(mark), `line ${mark} is in two records, or was never fed`)
+        assert.ok(open.delete(mark), `line ${mark} is in two records, or was never fed: ${record}`)
     }
     return records.length
   }
@@ -71,7 +71,7 @@ function lineTarget(name: string, format: 'cri' | 'lines', prefix: (hostile: Hos
       const parts = []
       for (let mark = first; mark < lines; mark++) {
         open.add(mark)
-        parts.push(prefix(hostile), contentOf(`#${mark}#`, hostile), Buffer.from('\n'))
+        parts.push(prefix(hostile), contentOf(`#mark-${mark}#`, hostile), Buffer.from('\n'))
       }
       const text = Buffer.concat(parts)
       chain.feed(1, text, { offset })
