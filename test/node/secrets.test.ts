@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { appendFileSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { gunzipSync } from 'node:zlib'
 import { criLine, logFile } from '../capture/scene.js'
 import { startS3StandIn } from '../stand-ins/s3.js'
@@ -66,6 +67,8 @@ test('a secret in the log, the metrics, the status, what ctl prints, a capture, 
   // Refused by the store: it waits on this disk, where it can be looked into.
   await node.said(/waits on disk/)
   const page = async (path: string) => (await fetch(`http://${address}${path}`)).text()
+  // Figures come with the beat of each thread.
+  while (!(await page('/metrics')).includes('log_pipeline_')) await sleep(20)
   const said: Record<string, string> = {
     metrics: await page('/metrics'),
     status: await page('/status'),
