@@ -5,6 +5,7 @@ import { readAuditLog } from '../actors/auditor/audit-log.js'
 import { readLocalQueue } from '../actors/auditor/local-queue.js'
 import { loadConfig } from '../runtime/config/load.js'
 import { systemClock } from '../runtime/clock.js'
+import { lettersFolder } from '../runtime/dead-letters.js'
 import { letterFigures } from '../runtime/letter-store.js'
 import { sharedState } from './audit/shared.js'
 import { frameText, runText, statusText } from './audit/text.js'
@@ -65,7 +66,7 @@ async function status(flags: Flags): Promise<void> {
   const [tasks, events, letters, shared] = await Promise.all([
     readLocalQueue(join(folder, 'queue')),
     readAuditLog(folder, EVENTS_SHOWN),
-    letterFigures(join(config.node.data_dir, 'dlq')),
+    letterFigures(lettersFolder(config.node.data_dir)),
     config.audit.enabled ? sharedState(config) : undefined,
   ])
   const nowMs = systemClock.now()

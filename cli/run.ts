@@ -1,9 +1,8 @@
 // `millrace run`: runs a node until it is told to stop, or with --once until everything read is acknowledged.
-import { join } from 'node:path'
 import { Command } from 'commander'
 import type { Logger } from 'pino'
 import { MillraceError, saidOf, systemCode } from '../protocol/errors.js'
-import { deadLetterCount } from '../runtime/dead-letters.js'
+import { deadLetterCount, lettersFolder } from '../runtime/dead-letters.js'
 import { type LoadedConfig, loadConfig } from '../runtime/config/load.js'
 import type { NodeStatus } from '../protocol/status.js'
 import { createLogger } from '../runtime/log.js'
@@ -58,7 +57,7 @@ export function runCommand(): Command {
 }
 
 async function countLetters(dataDir: string): Promise<number> {
-  const folder = join(dataDir, 'dlq')
+  const folder = lettersFolder(dataDir)
   try {
     return await deadLetterCount(folder)
   } catch (cause) {

@@ -4,6 +4,9 @@ import { mkdir, open, readdir, stat, type FileHandle } from 'node:fs/promises'
 import path from 'node:path'
 import { MillraceError } from '../protocol/errors.js'
 
+/** Where a node keeps its dead letters: a folder each for its backends. */
+export const lettersFolder = (dataDir: string): string => path.join(dataDir, 'dlq')
+
 /** One line of a dead letter file, as JSON. */
 export interface DeadLetter {
   readonly backend: string

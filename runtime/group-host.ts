@@ -42,6 +42,8 @@ export type ToGroup =
   | { readonly kind: 'go' }
   | { readonly kind: 'actor'; readonly wire: Wire }
   | { readonly kind: 'stop' }
+  /** Do nothing any more: the thread is about to be ended. Answered with `halted`. */
+  | { readonly kind: 'halt' }
 /** group → supervisor */
 export type FromGroup =
   /** Its actors are made. */
@@ -51,6 +53,7 @@ export type FromGroup =
   | { readonly kind: 'actor'; readonly wire: Wire }
   | { readonly kind: 'metrics'; readonly snapshot: unknown[] }
   | { readonly kind: 'fault'; readonly error: WireError }
+  | { readonly kind: 'halted' }
 
 /** Makes an actor's factory by its kind; asked with the actor's options. */
 export type Registry = Readonly<Record<string, (options: unknown) => Promise<ActorFactory<never>>>>
@@ -145,7 +148,10 @@ export async function hostGroup(task: GroupTask, registry: Registry): Promise<vo
   }
   // Listened to from here on: no message may meet an actor that is not made yet.
   const gone = deferred<void>()
+  let ended = false
   task.control.on('message', (message: ToGroup) => {
+    if (message.kind === 'halt') return halt(post)
+    if (ended) return
     if (message.kind === 'peer') connect(message.group, message.port)
     else if (message.kind === 'actor') receive(message.wire)
     else if (message.kind === 'go') gone.resolve()
@@ -163,9 +169,15 @@ export async function hostGroup(task: GroupTask, registry: Registry): Promise<vo
     await report(metrics, post)
   } finally {
     clearInterval(reporting)
+    ended = true
     for (const port of peers.values()) port.close()
-    task.control.close()
   }
+}
+
+/** Node aborts the whole process when a thread is ended within a call from its sockets or from zlib; here, nothing of that is under way. */
+function halt(post: (message: FromGroup) => void): void {
+  post({ kind: 'halted' })
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
 }
 
 function makeContext(

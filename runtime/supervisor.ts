@@ -1,11 +1,11 @@
 // The supervisor: starts every thread group as a piscina task, links and restarts them, and gives up after too many crashes.
 import { MessageChannel } from 'node:worker_threads'
-import { Piscina } from 'piscina'
 import type { Logger } from 'pino'
 import type { Message } from '../protocol/messages.js'
 import { MillraceError, type WireError } from '../protocol/errors.js'
 import type { Clock } from './clock.js'
 import type { ActorPlan, FromGroup, GroupTask, ToGroup } from './group-host.js'
+import { createGroupThread, type GroupThread } from './group-thread.js'
 import { freeSlots } from './slots.js'
 import { linkedGroups, type GroupPlan } from './placement.js'
 import { createRestartPolicy, type RestartPolicyOptions } from './restart-policy.js'
@@ -55,10 +55,7 @@ export interface Supervisor {
 
 interface Running {
   readonly plan: GroupPlan
-  readonly pool: Piscina
-  readonly control: MessageChannel['port1']
-  /** Ends the thread, and resolves when it is gone. Once only: a second destroy makes piscina replace the thread that the first one ends. */
-  readonly destroy: () => Promise<void>
+  readonly thread: GroupThread
   readonly up: Promise<void>
   readonly started: Promise<void>
   readonly ended: Promise<void>
@@ -66,9 +63,10 @@ interface Running {
   expected: boolean
 }
 
+/** What a group tells for others to hear. */
+type Told = Extract<FromGroup, { kind: 'actor' | 'metrics' | 'fault' }>
+
 const UP_TIMEOUT_MS = 30_000
-/** A thread that needs longer to end is told of. */
-const GONE_SLOW_MS = 10_000
 /** Error codes of faults that a restart cannot mend. */
 const OPERATOR_FAULTS = /^(config\.|http\.|journal\.locked|journal\.directory)/
 
@@ -86,62 +84,40 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   let restarting: Set<string> | undefined
 
   function launch(plan: GroupPlan): Running {
-    const { port1, port2 } = new MessageChannel()
-    const pool = new Piscina({
-      filename: options.workerFile,
-      minThreads: 1,
-      maxThreads: 1,
-      // Tasks run for the node's life and need their event loop, so the thread must not block waiting for another task.
-      atomics: 'disabled',
-      resourceLimits: { maxOldGenerationSizeMb: options.heapMegabytesMax },
-    })
-    // The pool forgets a thread that has thrown before it is gone: what it had given to the disk may still arrive there.
-    const gone = new Promise<void>((resolve) => pool.threads[0]?.once('exit', () => resolve()))
-    pool.on('error', (error) =>
-      options.log.error({ group: plan.group, err: error }, 'thread error outside its task'),
-    )
     const members = new Set(plan.actors)
-    const task: GroupTask = {
-      ...options.shared,
-      group: plan.group,
-      epoch,
-      actors: options.actors.filter((actor) => members.has(actor.name)),
-      routes,
-      control: port2,
-    }
-    const reached = { up: (): void => undefined, started: (): void => undefined }
-    const up = new Promise<void>((resolve) => (reached.up = resolve))
-    const started = new Promise<void>((resolve) => (reached.started = resolve))
-    port1.on('message', (message: FromGroup) => receive(entry, message, reached))
-    const done = pool.run(task, { transferList: [port2] }) as Promise<void>
-    const ended = done.then(
+    let onUp = (): void => undefined
+    let onStarted = (): void => undefined
+    const up = new Promise<void>((resolve) => (onUp = resolve))
+    const started = new Promise<void>((resolve) => (onStarted = resolve))
+    const thread = createGroupThread({
+      ...options,
+      task: {
+        ...options.shared,
+        group: plan.group,
+        epoch,
+        actors: options.actors.filter((actor) => members.has(actor.name)),
+        routes,
+      },
+      onMessage(message) {
+        // A group that went down is void: what its actors tell until their thread is ended is not its successor's.
+        if (running.get(plan.group) !== entry && !stopping) return
+        if (message.kind === 'up') return onUp()
+        if (message.kind !== 'started') return receive(plan, message)
+        entry.hasStarted = true
+        onStarted()
+      },
+    })
+    const ended = thread.done.then(
       () => downed(entry, undefined),
       (error: unknown) => downed(entry, error),
     )
-    let destroyed: Promise<void> | undefined
-    const destroy = (): Promise<void> => (destroyed ??= end(pool, gone, plan.group))
-    const states = { hasStarted: false, expected: false }
-    const entry: Running = { plan, pool, control: port1, destroy, up, started, ended, ...states }
+    const entry: Running = { plan, thread, up, started, ended, hasStarted: false, expected: false }
     running.set(plan.group, entry)
     return entry
   }
 
-  async function end(pool: Piscina, gone: Promise<void>, group: string): Promise<void> {
-    // A thread is gone when the disk has answered: with one that does not, only waiting is safe.
-    const cancel = options.clock.after(GONE_SLOW_MS, () =>
-      options.log.error({ group }, 'a thread does not end: the disk may not answer; it is waited for'),
-    )
-    await Promise.all([pool.destroy(), gone])
-    cancel()
-  }
-
-  function receive(entry: Running, message: FromGroup, reached: { up(): void; started(): void }): void {
-    const { plan } = entry
-    if (message.kind === 'up') reached.up()
-    else if (message.kind === 'started') {
-      entry.hasStarted = true
-      reached.started()
-    } else if (message.kind === 'metrics') options.onMetrics(plan.group, message.snapshot)
+  function receive(plan: GroupPlan, message: Told): void {
+    if (message.kind === 'metrics') options.onMetrics(plan.group, message.snapshot)
     else if (message.kind === 'actor') {
       const { from, message: inner } = decodeWire(message.wire)
       options.onMessage(from, inner)
@@ -157,7 +133,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     message: ToGroup,
     transfer: readonly (ArrayBuffer | MessageChannel['port1'])[] = [],
   ): void {
-    running.get(group)?.control.postMessage(message, [...transfer])
+    running.get(group)?.thread.tell(message, transfer)
   }
 
   /** Opens a channel between each of the fresh groups and every other group. */
@@ -201,8 +177,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   }
 
   function downed(entry: Running, error: unknown): void {
-    entry.control.close()
-    leaving.set(entry.plan.group, entry.destroy())
+    leaving.set(entry.plan.group, entry.thread.destroy())
     if (running.get(entry.plan.group) === entry) running.delete(entry.plan.group)
     if (entry.expected || stopping) return
     options.onDown(entry.plan.group)
@@ -254,7 +229,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       entry.expected = true
       options.onDown(entry.plan.group)
     }
-    await Promise.all(entries.map(async (entry) => Promise.all([entry.destroy(), entry.ended])))
+    await Promise.all(entries.map(async (entry) => Promise.all([entry.thread.destroy(), entry.ended])))
     // A crashed group's task ends before its thread does: until then that could still give back slots which are others' by now.
     await Promise.all(groups.map(async (group) => leaving.get(group)))
   }
@@ -278,12 +253,11 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
           entry.ended,
           new Promise<void>((resolve) => setTimeout(resolve, timeoutMs).unref()),
         ])
-        await entry.destroy()
+        await entry.thread.destroy()
       }
     },
     kill(group) {
-      const thread = running.get(group)?.pool.threads[0]
-      void thread?.terminate()
+      running.get(group)?.thread.kill()
     },
     groups: () =>
       Object.fromEntries(

@@ -153,8 +153,8 @@ export function auditor(context: ActorContext, { audit, backends, nats, buffered
 
   /** Nobody got through with it: somebody has to look. */
   async function giveUp(task: AuditTask): Promise<void> {
-    const { createDeadLetters } = await import('../../runtime/dead-letters.js')
-    const letters = createDeadLetters({ folder: path.join(node.dataDir, 'dlq', AUDIT_CURSOR) })
+    const { createDeadLetters, lettersFolder } = await import('../../runtime/dead-letters.js')
+    const letters = createDeadLetters({ folder: path.join(lettersFolder(node.dataDir), AUDIT_CURSOR) })
     const reason = 'audit_given_up'
     try {
       const detail = `every node that took this task of the audit ended or fell silent; millrace audit frame ${task.id}`

@@ -7,7 +7,7 @@ import type { AuditOptions } from '../../protocol/config/audit.js'
 import type { BackendOptions } from '../../protocol/config/backends.js'
 import { MillraceError, saidOf } from '../../protocol/errors.js'
 import type { Clock } from '../../runtime/clock.js'
-import { createDeadLetters, type DeadLetters } from '../../runtime/dead-letters.js'
+import { createDeadLetters, type DeadLetters, lettersFolder } from '../../runtime/dead-letters.js'
 import { readLetters } from '../../runtime/letter-store.js'
 import type { Metrics } from '../../runtime/metrics.js'
 import type { LetterStream } from '../letters/letter-stream.js'
@@ -64,7 +64,7 @@ export function createEngine(options: EngineOptions): Engine {
   const { audit, backends, node, clock, metrics } = options
   const stopping = new AbortController()
   const readers = openReaders(options, stopping.signal)
-  const lettersRoot = path.join(node.dataDir, 'dlq')
+  const lettersRoot = lettersFolder(node.dataDir)
   const letterFiles = new Map<string, DeadLetters>()
   const books = new Map<string, OpenBook>()
   let frames: FrameBook | undefined

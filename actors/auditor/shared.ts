@@ -63,8 +63,7 @@ export function backendsToken(backends: Readonly<Record<string, BackendOptions>>
         return [[name, backend.url, backend.tenant ?? '', backend.labels]]
     }
   })
-  const text = JSON.stringify(asked.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)))
-  return createHash('sha256').update(text).digest('hex').slice(0, 12)
+  return tokenOf(asked.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)))
 }
 
 /**
@@ -72,8 +71,11 @@ export function backendsToken(backends: Readonly<Record<string, BackendOptions>>
  * to the same ones.
  */
 export function bufferToken(backends: readonly string[]): string {
-  const text = JSON.stringify(['jetstream', ...backends.toSorted()])
-  return createHash('sha256').update(text).digest('hex').slice(0, 12)
+  return tokenOf(['jetstream', ...backends.toSorted()])
+}
+
+function tokenOf(asked: readonly unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(asked)).digest('hex').slice(0, 12)
 }
 
 export function joinShared(context: ActorContext, options: SharedOptions): Shared {

@@ -1,6 +1,6 @@
 // Counts the dead letters that wait in a node's folder, for the gauges that an alert looks at.
-import path from 'node:path'
 import type { ActorContext } from '../../runtime/actor.js'
+import { lettersFolder } from '../../runtime/dead-letters.js'
 import { letterFigures, type LineCache } from '../../runtime/letter-store.js'
 
 const EVERY_MS = 30_000
@@ -8,7 +8,7 @@ const EVERY_MS = 30_000
 /** Counts now and from here on; returns what ends it. A file that has not changed is not read again. */
 export function countLetters(context: Pick<ActorContext, 'clock' | 'log' | 'metrics' | 'node'>): () => void {
   const { clock, log, metrics, node } = context
-  const root = path.join(node.dataDir, 'dlq')
+  const root = lettersFolder(node.dataDir)
   const counted: LineCache = new Map()
   let counting: Promise<void> | undefined
 

@@ -82,10 +82,9 @@ export async function openLetterStream(connection: NatsConnection, cluster: stri
   }
 
   async function* subjectsOf(filter: string): AsyncGenerator<string> {
-    if (!(await exists())) return
     // The client asks for all pages.
-    const { state } = await manager.streams.info(DEAD_LETTERS_STREAM, { subjects_filter: filter })
-    yield* Object.keys(state.subjects ?? {})
+    const info = await streamInfo(manager, DEAD_LETTERS_STREAM, { subjects_filter: filter })
+    yield* Object.keys(info?.state.subjects ?? {})
   }
 
   return {

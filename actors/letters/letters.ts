@@ -1,11 +1,11 @@
 // The actor `letters`: puts the node's dead letters into the stream that all nodes share; the folder stays first, and keeps what does not go.
-import path from 'node:path'
 import { JetStreamApiError } from '@nats-io/jetstream'
 import type { NatsConnection } from 'nats'
 import type { NatsOptions } from '../../protocol/config/nats.js'
 import { MillraceError, saidOf } from '../../protocol/errors.js'
 import { DEAD_LETTERS_STREAM } from '../../protocol/subjects.js'
 import type { Actor, ActorContext } from '../../runtime/actor.js'
+import { lettersFolder } from '../../runtime/dead-letters.js'
 import { withLetterLock } from '../../runtime/letter-lock.js'
 import { openStreamsFor } from '../../runtime/nats/open-streams.js'
 import { backoffMs } from '../../runtime/retry.js'
@@ -31,7 +31,7 @@ const STOP_MS = 5000
 /** Writes to `supervisor`: status. */
 export function letters(context: ActorContext, { nats }: LettersPlan): Actor {
   const { clock, log, metrics, node, epoch } = context
-  const root = path.join(node.dataDir, 'dlq')
+  const root = lettersFolder(node.dataDir)
   const timers: (() => void)[] = []
   let stream: LetterStream | undefined
   let away: string | undefined = 'connecting to NATS'

@@ -5,7 +5,7 @@ import { createFrameCodec } from '../../runtime/frame-codec.js'
 import type { BackendOptions } from '../../protocol/config/backends.js'
 import type { Actor, ActorContext } from '../../runtime/actor.js'
 import { sleep } from '../../runtime/clock.js'
-import { createDeadLetters } from '../../runtime/dead-letters.js'
+import { createDeadLetters, lettersFolder } from '../../runtime/dead-letters.js'
 import { backoffMs } from '../../runtime/retry.js'
 import { frameHeaders } from '../frame-headers.js'
 import { createBackend } from './backends.js'
@@ -66,7 +66,7 @@ export function writerActor(
   const settled = (parts: readonly Part[]): void => {
     for (const { seq, records } of parts) ledger.settle(seq, records)
   }
-  const letters = createDeadLetters({ folder: path.join(context.node.dataDir, 'dlq', name) })
+  const letters = createDeadLetters({ folder: path.join(lettersFolder(context.node.dataDir), name) })
   const shared = { backend: name, clock, log, metrics, random: () => context.random(), settled }
   const burial = createBurial({ ...shared, letters })
   const health = createHealth(context, name, from)

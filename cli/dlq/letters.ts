@@ -6,6 +6,7 @@ import type { Config } from '../../protocol/config/schema.js'
 import { systemClock } from '../../runtime/clock.js'
 import type { DeadLetter } from '../../runtime/dead-letters.js'
 import { withLetterLock } from '../../runtime/letter-lock.js'
+import { lettersFolder } from '../../runtime/dead-letters.js'
 import { letterFigures, letterId, readLetters, removeLetters } from '../../runtime/letter-store.js'
 import { lockHolder } from '../../runtime/wal/lock.js'
 import { openSharedLetters } from '../shared-letters.js'
@@ -45,7 +46,7 @@ const LOCK_WAIT_MS = 30_000
 
 /** Does not throw where NATS is away: `away` says why. */
 export async function openLetters(config: Config, { from }: LettersFrom): Promise<Letters> {
-  const root = join(config.node.data_dir, 'dlq')
+  const root = lettersFolder(config.node.data_dir)
   const { shared, away, close } =
     from === 'folder' ? { shared: undefined, away: undefined, close: undefined } : await openShared(config)
   return {

@@ -5,6 +5,7 @@ import {
   jetstreamManager,
   type StreamConfig,
   type StreamInfo,
+  type StreamInfoRequestOptions,
 } from '@nats-io/jetstream'
 import { type NatsConnection, nanos } from 'nats'
 import { formatBytes, formatDuration } from '../../protocol/config/values.js'
@@ -66,9 +67,13 @@ export async function ensureStream(
   options.done(`${stream.kind} ${stream.name}: ${differences.map(text).join(', ')}`)
 }
 
-export async function streamInfo(manager: JetStreamManager, name: string): Promise<StreamInfo | undefined> {
+export async function streamInfo(
+  manager: JetStreamManager,
+  name: string,
+  request?: Partial<StreamInfoRequestOptions>,
+): Promise<StreamInfo | undefined> {
   try {
-    return await manager.streams.info(name)
+    return await manager.streams.info(name, request)
   } catch (error) {
     if (error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND) return undefined
     if (error instanceof JetStreamApiError && JETSTREAM_OFF.has(error.code)) {

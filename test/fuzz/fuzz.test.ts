@@ -76,7 +76,7 @@ test('inputs that are kept in memory are noticed', async () => {
     name: 'a leak',
     inputs: 150,
     outcomes: [],
-    feed: (hostile) => `kept ${kept.push(hostile.bytes(1500)) > 0}`,
+    feed: (hostile) => `kept ${kept.push(hostile.bytes(15_000)) > 0}`,
   }
   assert.ok((await fed(leaky)).keptBytes > KEPT_BYTES_MAX)
 })

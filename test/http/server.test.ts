@@ -5,6 +5,7 @@ import { connect } from 'node:net'
 import { test } from 'node:test'
 import { pino } from 'pino'
 import { startHttp } from '../../runtime/http/server.js'
+import { holdConnections } from './held-connections.js'
 import { exampleStatus, startNodeServer } from './node-server.js'
 
 async function raw(address: string, request: string): Promise<string> {
@@ -69,13 +70,7 @@ test('a header that never ends, slowly sent, and more connections than there may
   context.after(() => node.close())
   const port = Number(node.address.split(':')[1])
   // One more than the bound: the last of them is closed at once.
-  const sockets = Array.from({ length: 257 }, () => connect(port, '127.0.0.1'))
-  context.after(() => sockets.forEach((socket) => socket.destroy()))
-  const closed = sockets.map((socket) => new Promise<void>((resolve) => socket.on('close', () => resolve())))
-  for (const socket of sockets) {
-    socket.on('error', () => undefined).resume()
-    socket.write('GET /healthz HTTP/1.1\r\nhost: x\r\na: ')
-  }
+  const closed = holdConnections(context, port, 257, 'GET /healthz HTTP/1.1\r\nhost: x\r\na: ')
   await Promise.race(closed)
   // The others end by the time that a header may take; then there is room again.
   await Promise.all(closed)

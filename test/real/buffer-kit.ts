@@ -63,6 +63,12 @@ export async function ended(node: Millrace): Promise<void> {
   assert.equal(code, 0, log)
 }
 
+/** The agent has read and kept so many records. */
+export const hasRead = (scenario: BufferScenario, agent: Millrace, records: number): Promise<true> =>
+  until('the agent has read all', async () =>
+    (await scenario.status(agent)).counters.keptRecords >= records ? true : undefined,
+  )
+
 export const demand = (scenario: BufferScenario, corpus: Corpus) =>
   demandEqual(scenario, expectedOf(corpus), { fromMs: startMs - 1000, toMs: Date.now() + 1000 })
 

@@ -5,7 +5,17 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type NetworkMode, startProxy } from '../chaos/proxy.js'
-import { buffered, demand, empty, ended, handedOver, RECORDS, started, writeAll } from './buffer-kit.js'
+import {
+  buffered,
+  demand,
+  empty,
+  ended,
+  handedOver,
+  hasRead,
+  RECORDS,
+  started,
+  writeAll,
+} from './buffer-kit.js'
 import { startChoke } from './choke-proxy.js'
 import { cleanLater, ownServer, until } from './fleet.js'
 import { freePort } from './servers/own-nats.js'
@@ -134,10 +144,7 @@ test('clocks of agent and writers jump by an hour, both ways: each record once i
   v.process.kill('SIGKILL')
   await v.exited
   writeAll(corpus)
-  await until('the agent has read all', async () => {
-    const { counters } = await scenario.status(agent)
-    return counters.keptRecords >= RECORDS * 2 ? true : undefined
-  })
+  await hasRead(scenario, agent, RECORDS * 2)
   await ended(agent)
   await scenario.runOnce('a')
   await empty(own.url)

@@ -5,7 +5,17 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { jetstreamManager } from '@nats-io/jetstream'
 import { connect } from 'nats'
 import { LOGS_STREAM } from '../../protocol/subjects.js'
-import { buffered, demand, empty, ended, handedOver, RECORDS, started, writeAll } from './buffer-kit.js'
+import {
+  buffered,
+  demand,
+  empty,
+  ended,
+  handedOver,
+  hasRead,
+  RECORDS,
+  started,
+  writeAll,
+} from './buffer-kit.js'
 import { ownServer, until } from './fleet.js'
 
 for (const removed of ['es', 'loki'])
@@ -45,10 +55,7 @@ for (const removed of ['es', 'loki'])
     }
     await connection.close()
     writeAll(corpus)
-    await until('all is read', async () => {
-      const { counters } = await scenario.status(agent)
-      return counters.keptRecords >= RECORDS * 2 ? true : undefined
-    })
+    await hasRead(scenario, agent, RECORDS * 2)
     await ended(agent)
     await scenario.runOnce('a')
     await empty(own.url)

@@ -54,10 +54,23 @@ function answerer(context: ActorContext, options: { failAtStart?: string }): Act
   }
 }
 
+/** Counts at the beginning and at the end of each piece of its work; a deaf one never ends its first. */
+function worker(context: ActorContext, { work, deaf }: { work: Int32Array; deaf?: boolean }): Actor {
+  function toil(): void {
+    Atomics.add(work, 0, 1)
+    const end = performance.now() + (deaf === true ? Number.POSITIVE_INFINITY : 20)
+    while (performance.now() < end);
+    Atomics.add(work, 0, 1)
+    setImmediate(toil)
+  }
+  return { ...answerer(context, {}), start: () => void setTimeout(toil, 10) }
+}
+
 const registry: Registry = {
   asker: async () => asker,
   answerer: async () => answerer,
   thrower: async () => thrower,
+  worker: async () => worker,
 }
 
 export default (task: GroupTask): Promise<void> => hostGroup(task, registry)

@@ -21,11 +21,16 @@ interface Watched {
   next(matches: (message: Message) => boolean): Promise<Message>
   readonly gaveUp: Promise<Error>
   /** Groups that went down. */
-  readonly downs: ReadonlySet<string>
+  readonly downs: Set<string>
   stop(): Promise<void>
 }
 
-function supervise(options: { restartsMax?: number; failAtStart?: string; pipe?: string } = {}): Watched {
+type Journal = { kind: string; options: unknown }
+
+function supervise({
+  restartsMax = 5,
+  journal = { kind: 'answerer', options: {} } as Journal,
+} = {}): Watched {
   const waiting = new Set<(message: Message) => void>()
   let giveUp: (error: Error) => void = () => undefined
   const downs = new Set<string>()
@@ -39,9 +44,7 @@ function supervise(options: { restartsMax?: number; failAtStart?: string; pipe?:
     ],
     actors: [
       { name: 'sample', kind: 'asker', options: {} },
-      options.pipe === undefined
-        ? { name: 'journal', kind: 'answerer', options: { failAtStart: options.failAtStart } }
-        : { name: 'journal', kind: 'thrower', options: { pipe: options.pipe } },
+      { name: 'journal', ...journal },
       { name: 'writer.es', kind: 'asker', options: {} },
     ],
     shared: {
@@ -52,7 +55,7 @@ function supervise(options: { restartsMax?: number; failAtStart?: string; pipe?:
       logLevel: 'silent',
     },
     workerFile: fileURLToPath(new URL('./fakes.js', import.meta.url)),
-    restarts: { max: options.restartsMax ?? 5, windowMs: 60_000 },
+    restarts: { max: restartsMax, windowMs: 60_000 },
     heapMegabytesMax: 128,
     clock: systemClock,
     random: () => 0,
@@ -135,7 +138,7 @@ test('a thread that has thrown is gone before its next life begins', async (t) =
   t.after(() => rmSync(folder, { recursive: true }))
   const pipe = join(folder, 'pipe')
   execFileSync('mkfifo', [pipe])
-  const watched = supervise({ pipe })
+  const watched = supervise({ journal: { kind: 'thrower', options: { pipe } } })
   t.after(watched.stop)
   await watched.supervisor.start()
   await watched.next(fromEpoch(1))
@@ -152,6 +155,33 @@ test('a thread that has thrown is gone before its next life begins', async (t) =
   assert.equal(wasBack, false, 'two lives at once')
 })
 
+test('a thread is ended between two pieces of work, never within one', async (t) => {
+  const work = new Int32Array(new SharedArrayBuffer(4))
+  const watched = supervise({ journal: { kind: 'worker', options: { work } } })
+  t.after(watched.stop)
+  await watched.supervisor.start()
+  for (let epoch = 1; epoch <= 4; epoch++) {
+    await watched.next(fromEpoch(epoch))
+    const before = Atomics.load(work, 0)
+    while (Atomics.load(work, 0) < before + 3) await sleep(1)
+    watched.supervisor.kill('journal')
+    while (!watched.downs.has('journal')) await sleep(1)
+    watched.downs.delete('journal')
+    assert.equal(Atomics.load(work, 0) % 2, 0, 'ended in the middle of its work')
+  }
+})
+
+test('a thread that does not listen is ended all the same', async (t) => {
+  const work = new Int32Array(new SharedArrayBuffer(4))
+  const watched = supervise({ journal: { kind: 'worker', options: { work, deaf: true } } })
+  t.after(watched.stop)
+  await watched.supervisor.start()
+  while (Atomics.load(work, 0) === 0) await sleep(1)
+  watched.supervisor.kill('journal')
+  while (!watched.downs.has('journal')) await sleep(1)
+  assert.equal(Atomics.load(work, 0), 1)
+})
+
 test('more crashes than allowed in the window end the node with a reason', async (t) => {
   const watched = supervise({ restartsMax: 1 })
   t.after(watched.stop)
@@ -163,7 +193,7 @@ test('more crashes than allowed in the window end the node with a reason', async
 })
 
 test('a fault that only the operator can mend is not tried again and again', async (t) => {
-  const watched = supervise({ failAtStart: 'http.port_in_use' })
+  const watched = supervise({ journal: { kind: 'answerer', options: { failAtStart: 'http.port_in_use' } } })
   t.after(watched.stop)
   void watched.supervisor.start()
   assert.match((await watched.gaveUp).message, /cannot start/)

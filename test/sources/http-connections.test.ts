@@ -1,9 +1,9 @@
 // Connections to a push source that only want to be held: they are bounded in number and in time.
 import assert from 'node:assert/strict'
-import { connect } from 'node:net'
 import { test } from 'node:test'
 import { httpSource } from '../../actors/sources/http.js'
 import { httpSource as schema } from '../../protocol/config/sources.js'
+import { holdConnections } from '../http/held-connections.js'
 import { createBench } from './bench.js'
 
 const RECORDS = { line_bytes_max: 1000, frame_bytes: 512 * 1024, batch_age_max: 500 }
@@ -20,13 +20,7 @@ test('more connections than may be are closed at once, and those whose header do
   const more = { name: 'push', options, records: RECORDS, onListening: (taken: number) => (port = taken) }
   await bench.start(httpSource(bench.context, more))
   t.after(() => bench.stop())
-  const sockets = Array.from({ length: CONNECTIONS_MAX + 1 }, () => connect(port, '127.0.0.1'))
-  t.after(() => sockets.forEach((socket) => socket.destroy()))
-  const closed = sockets.map((socket) => new Promise<void>((resolve) => socket.on('close', () => resolve())))
-  for (const socket of sockets) {
-    socket.on('error', () => undefined).resume()
-    socket.write('POST /ingest HTTP/1.1\r\nhost: x\r\na: ')
-  }
+  const closed = holdConnections(t, port, CONNECTIONS_MAX + 1, 'POST /ingest HTTP/1.1\r\nhost: x\r\na: ')
   await Promise.race(closed)
   await Promise.all(closed)
   // There is room again for somebody who means it.
