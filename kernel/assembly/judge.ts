@@ -3,10 +3,10 @@ import { C_ID, C_LEVEL, C_LOG_TYPE_NUMBER } from './context'
 import { hasFields, judgeFields } from './judge-fields'
 import { countRecord, rateOf, streamOf } from './streams'
 import * as T from './table'
+import { namesTrace, traceRandom } from './trace-id'
 
 /** 2^56: OpenTelemetry's consistent probability sampling works on 56 bits of randomness. */
 const RANDOM_RANGE: f64 = 72057594037927936
-const RANDOM_MASK: u64 = 0xffffffffffffff
 
 let state: u64 = 0x9e3779b97f4a7c15
 let next: u32 = 0
@@ -39,44 +39,6 @@ function random(): u64 {
   state ^= state << 25
   state ^= state >> 27
   return state * 0x2545f4914f6cdd1d
-}
-
-function hexDigit(byte: u32): u32 {
-  if (byte - 48 <= 9) return byte - 48
-  const letter = (byte | 32) - 97
-  return letter <= 5 ? letter + 10 : 16
-}
-
-/** 56 random bits of a trace id: the last 14 digits of 32 hexadecimal ones (W3C trace context), else a hash with a fixed seed. */
-function traceRandom(start: usize, end: usize): u64 {
-  if (end - start == 32) {
-    let value: u64 = 0
-    let bad: u32 = 0
-    for (let at = start; at < end; at++) {
-      const digit = hexDigit(load<u8>(at))
-      bad |= digit & 16
-      value = (value << 4) | <u64>(digit & 15)
-    }
-    if (bad == 0) return value & RANDOM_MASK
-  }
-  // FNV-1a with MurmurHash3's finalizer.
-  let hash: u64 = 0xcbf29ce484222325
-  for (let at = start; at < end; at++) hash = (hash ^ <u64>load<u8>(at)) * 0x100000001b3
-  hash = (hash ^ (hash >> 33)) * 0xff51afd7ed558ccd
-  hash = (hash ^ (hash >> 33)) * 0xc4ceb9fe1a85ec53
-  return (hash ^ (hash >> 33)) & RANDOM_MASK
-}
-
-/**
- * False for what loggers write where there is no trace: only zeros and dashes, such as the all-zero id, which W3C trace context calls invalid.
- * As an id it would tie the fate of all such records together, and drop every one of them at any rate below 1.
- */
-function namesTrace(start: usize, end: usize): bool {
-  for (let at = start; at < end; at++) {
-    const byte = load<u8>(at)
-    if (byte != 48 && byte != 45) return true
-  }
-  return false
 }
 
 function isKept(entry: usize, rate: f32): bool {

@@ -32,8 +32,10 @@ function withoutNewlines(line: Buffer): Buffer {
 function criPrefix(hostile: Hostile): Buffer {
   const digits = String(hostile.between(0, 999_999_999)).padStart(9, '0')
   const tag = hostile.oneOf(['F', 'F', 'F', 'P'])
-  const prefix = `2026-11-23T10:00:00.${digits}Z ${hostile.oneOf(['stdout', 'stderr'])} ${tag} `
-  return withoutNewlines(hostile.mutated(Buffer.from(prefix), hostile.random() < 0.2 ? 1 : 0))
+  const prefix = `2026-11-23T10:00:00.${digits}Z ${hostile.oneOf(['stdout', 'stderr'])} ${tag}`
+  const mutated = hostile.mutated(Buffer.from(prefix), hostile.random() < 0.2 ? 1 : 0)
+  // The space stays: behind "P:" the content would be tags, which no record holds.
+  return withoutNewlines(Buffer.concat([mutated, Buffer.from(' ')]))
 }
 
 /** Of a mark in a record; long enough that random bytes do not hold one by chance. */

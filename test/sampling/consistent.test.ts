@@ -150,6 +150,23 @@ test('a trace is kept on one node and dropped on another, or after a restart', (
   }
 })
 
+test('an id with one character that is no hexadecimal digit, or with capitals, is taken for another', () => {
+  const ids: string[] = []
+  const [whole = ''] = traceIds(1, 3)
+  for (let code = 32; code < 127; code++) {
+    const character = String.fromCharCode(code)
+    if (character === '"' || character === '\\') continue
+    for (let at = 0; at < whole.length; at++) ids.push(whole.slice(0, at) + character + whole.slice(at + 1))
+  }
+  ids.push(whole.toUpperCase(), whole.slice(1), `${whole}0`)
+  const lines = ids.map((id) => `{"trace_id":"${id}"}`)
+  for (const rate of [0.1, 0.4, 0.6, 0.9])
+    assert.deepEqual(
+      keptBy(node(1), lines, () => rate),
+      ids.flatMap((id, n) => (keepsTrace(id, rate) ? [n] : [])),
+    )
+})
+
 test('1/sample_rate summed up estimates something else than what was there', () => {
   const tiers: Readonly<Record<string, number>> = { INFO: 0.02, WARN: 0.37, DEBUG: 0.004, ERROR: 1 }
   const random = seededRandom(5)
