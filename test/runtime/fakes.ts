@@ -1,5 +1,5 @@
 // A worker module with actors that count, for tests of the supervisor; the module that its pools run.
-import { open } from 'node:fs'
+import { open, stat } from 'node:fs'
 import type { Actor, ActorContext } from '../../runtime/actor.js'
 import { MillraceError } from '../../protocol/errors.js'
 import { type GroupTask, hostGroup, type Registry } from '../../runtime/group-host.js'
@@ -34,7 +34,8 @@ function thrower(context: ActorContext, { pipe }: { pipe: string }): Actor {
       ...answerer(context, {}).on,
       drain() {
         open(pipe, 'r', () => undefined)
-        setImmediate(() => {
+        // Taken up in turn: when this one has its answer, the one before is under way, and nothing can call it back.
+        stat('.', () => {
           throw new Error('thrown by nobody')
         })
       },

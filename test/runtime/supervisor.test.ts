@@ -149,7 +149,8 @@ test('a thread that has thrown is gone before its next life begins', async (t) =
   // Long enough for a next life that would not wait.
   await Promise.race([back, sleep(2000)])
   const wasBack = isBack
-  const writer = await open(pipe, 'w')
+  // For both ways: for writing alone it would wait for the reader.
+  const writer = await open(pipe, 'r+')
   await back
   await writer.close()
   assert.equal(wasBack, false, 'two lives at once')
