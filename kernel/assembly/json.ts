@@ -76,9 +76,14 @@ export function scanString(at: usize): usize {
   }
 }
 
+/** Eight at once: how many digits a number has is hard to foresee, and each wrong guess costs more than all of this. */
 function skipDigits(at: usize): usize {
-  while (<u32>load<u8>(at) - 48 <= 9) at++
-  return at
+  while (true) {
+    const word = load<u64>(at) ^ 0x3030303030303030
+    const strange = ((word + 0x7676767676767676) | word) & 0x8080808080808080
+    if (strange != 0) return at + (<usize>ctz(strange) >> 3)
+    at += 8
+  }
 }
 
 /** Returns the address after the number, 0 when it is none. */

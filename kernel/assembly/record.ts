@@ -9,12 +9,13 @@ import {
   scanString,
   skipSpace,
 } from './json'
-import { beginKeys, checkEscapes, checkRootKey } from './keys'
+import { beginKeys, checkEscapes, checkRootKey, countKey } from './keys'
 import { textLevel } from './level'
 import { beginMembers, ownDigits, ownNs, ownTime, takeMember } from './member'
 import { longTarget, targetOf } from './names'
 import {
-  expected,
+  agrees,
+  expectedElsewhere,
   expectedEnd,
   expectedTarget,
   firstExpected,
@@ -71,8 +72,9 @@ function scanMembers(entry: usize, at: usize, trust: u32, serial: u32, firstKey:
     const key = at + 1
     let keyEnd: usize = 0
     let target: u32 = 0
-    if (shape != 0) shape = expected(shape, key, serial)
+    if (shape != 0 && !agrees(shape, key)) shape = expectedElsewhere(shape, key, serial)
     if (shape != 0) {
+      countKey()
       keyEnd = expectedEnd(shape, key)
       target = expectedTarget(shape)
       shape = nextExpected(shape)

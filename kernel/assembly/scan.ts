@@ -22,7 +22,19 @@ let plain: bool = true
 /** Address of the first \n in [at, end), or end. */
 function findEnd(at: usize, end: usize): usize {
   const newline = i8x16.splat(10)
-  let high: i32 = 0
+  let seen = i8x16.splat(0)
+  while (at + 64 <= end) {
+    const a = v128.load(at)
+    const b = v128.load(at, 16)
+    const c = v128.load(at, 32)
+    const d = v128.load(at, 48)
+    const front = v128.or(i8x16.eq(a, newline), i8x16.eq(b, newline))
+    const back = v128.or(i8x16.eq(c, newline), i8x16.eq(d, newline))
+    if (v128.any_true(v128.or(front, back))) break
+    seen = v128.or(seen, v128.or(v128.or(a, b), v128.or(c, d)))
+    at += 64
+  }
+  let high = i8x16.bitmask(seen)
   while (at < end) {
     const block = v128.load(at)
     const mask = i8x16.bitmask(i8x16.eq(block, newline))

@@ -1,5 +1,5 @@
 // Shapes: the root keys of earlier records in their order. A record whose keys come in such an order needs no hash, no look-up and no search for duplicates.
-import { countKey, isChecking, knowRootKey } from './keys'
+import { isChecking, knowRootKey } from './keys'
 
 /** Keys of one shape; the keys after them take the ordinary way. */
 const KEYS_MAX: u32 = 32
@@ -86,25 +86,20 @@ export function firstExpected(): usize {
 }
 
 /** Whether the key at `key`, with its closing quote, is the expected one. Reads 32 bytes. */
-function agrees(expected: usize, key: usize): bool {
+export function agrees(expected: usize, key: usize): bool {
   const low = i8x16.bitmask(i8x16.eq(v128.load(key), v128.load(expected)))
   const high = i8x16.bitmask(i8x16.eq(v128.load(key, 16), v128.load(expected, 16)))
   return ((<u32>low | ((<u32>high) << 16)) & load<u32>(expected, NEED)) == load<u32>(expected, WANT)
 }
 
-/** The entry of the key at `key` when it is the expected one, in this shape or in another that began alike; else 0: the record has left all shapes. */
-export function expected(at: usize, key: usize, serial: u32): usize {
-  if (agrees(at, key)) {
-    countKey()
-    return at
-  }
+/** The entry of the key at `key`, which is not the one at `at`, in another shape that began alike; 0: the record has left all shapes. */
+export function expectedElsewhere(at: usize, key: usize, serial: u32): usize {
   const keys = <u32>((at - shapeAt(current)) >> ENTRY_SHIFT)
   for (let shape: u32 = 0; shape < shapes; shape++) {
     if (shape == current || load<u32>(COMMON + (<usize>(current * SHAPES + shape) << 2)) < keys) continue
     const other = shapeAt(shape) + ((<usize>keys) << ENTRY_SHIFT)
     if (!agrees(other, key)) continue
     current = shape
-    countKey()
     return other
   }
   leave(keys, serial)
