@@ -42,14 +42,22 @@ export function runCommand(): Command {
       log.info({ node: config.node.id, http: node.httpAddress, data_dir: config.node.data_dir }, 'running')
       // What fails is in the log, and has changed nothing.
       signals.onReload(() => void reload().catch(() => undefined))
+      let isFinished = false
+      const finished = node.finished.then(() => void (isFinished = true))
       try {
-        await Promise.race([node.finished, signals.stopAsked])
+        await Promise.race([finished, signals.stopAsked])
       } finally {
         await node.stop()
       }
       const status = node.status()
       if (flags.json === true) process.stdout.write(`${JSON.stringify(status)}\n`)
       log.info({ records: status.counters.readRecords, kept: status.counters.keptRecords }, 'stopped')
+      if (flags.once === true && !isFinished) {
+        log.error(
+          'ended by a signal before everything was read and acknowledged: run it again, it goes on from there',
+        )
+        process.exitCode = EXIT_FAULT
+      }
       if (flags.once === true && tellUnread(status, log)) process.exitCode = EXIT_FAULT
       if (flags.once === true && (await countLetters(config.node.data_dir)) > lettersBefore)
         process.exitCode = EXIT_DEAD_LETTERS

@@ -76,21 +76,20 @@ export async function letterFigures(
   return figures
 }
 
-/**
- * Takes letters out: durable when it resolves. Under the lock of letter-lock.ts, as all that follows. `nodeRuns`: the newest file of each folder is then left as it is, since a writer
- * appends to it.
- */
+/** Takes letters out: durable when it resolves. Under the lock of letter-lock.ts, as all that follows. */
 export async function removeLetters(
   root: string,
   letters: readonly { readonly letter: Pick<DeadLetter, 'frame' | 'n'>; readonly folder: string }[],
-  nodeRuns: boolean,
 ): Promise<void> {
   const byFolder = new Map<string, string[]>()
-  for (const { letter, folder } of letters)
-    byFolder.set(folder, [...(byFolder.get(folder) ?? []), letterId(letter)])
+  for (const { letter, folder } of letters) {
+    const ids = byFolder.get(folder)
+    if (ids === undefined) byFolder.set(folder, [letterId(letter)])
+    else ids.push(letterId(letter))
+  }
   for (const [folder, ids] of byFolder) {
     await noteRemoved(path.join(root, folder), ids)
-    await compact(path.join(root, folder), nodeRuns)
+    await compact(path.join(root, folder))
   }
 }
 
@@ -109,12 +108,15 @@ export async function forgetRemoved(folder: string, ids: ReadonlySet<string>): P
     await replace(path.join(folder, REMOVED), left.map((id) => `${id}\n`).join(''))
 }
 
-/** Drops removed letters from files, and from the list what no file holds any more. */
-export async function compact(folder: string, nodeRuns: boolean): Promise<void> {
+/**
+ * Drops removed letters from files, and from the list what no file holds any more. The newest file stays as it is: a writer appends to
+ * it, or may be started and do so at any moment.
+ */
+export async function compact(folder: string): Promise<void> {
   const gone = await removedOf(folder)
   const files = await filesOf(folder)
   const left = new Set<string>()
-  for (const file of nodeRuns ? files.slice(0, -1) : files) {
+  for (const file of files.slice(0, -1)) {
     const name = path.join(folder, file)
     const kept: string[] = []
     let dropped = 0
@@ -127,7 +129,7 @@ export async function compact(folder: string, nodeRuns: boolean): Promise<void> 
     else await replace(name, `${kept.join('\n')}\n`)
   }
   const newest = files.at(-1)
-  if (nodeRuns && newest !== undefined)
+  if (newest !== undefined)
     for await (const letter of lettersOf(path.join(folder, newest)))
       if (gone.has(letterId(letter))) left.add(letterId(letter))
   const list = path.join(folder, REMOVED)

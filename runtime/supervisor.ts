@@ -100,7 +100,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       },
       onMessage(message) {
         // A group that went down is void: what its actors tell until their thread is ended is not its successor's.
-        if (running.get(plan.group) !== entry && !stopping) return
+        if ((running.get(plan.group) !== entry || entry.expected) && !stopping) return
         if (message.kind === 'up') return onUp()
         if (message.kind !== 'started') return receive(plan, message)
         entry.hasStarted = true

@@ -180,12 +180,22 @@ export function createChecker(options: CheckerOptions): Checker {
     }
   }
 
+  /** Without them more is read: that is no reason to leave a frame unchecked, nor all that are checked with it. */
+  async function spread(task: AuditTask): Promise<AuditTask> {
+    try {
+      return await options.spread(task)
+    } catch (error) {
+      options.unexpected(error)
+      return task
+    }
+  }
+
   return {
     async check(given) {
       const startedMs = clock.monotonic()
       const before = new Map(readers.map((reader) => [reader.name, reader.queries()]))
       const tasks: AuditTask[] = []
-      for (const task of given) tasks.push(await options.spread(task))
+      for (const task of given) tasks.push(await spread(task))
       let verdicts: Verdict[]
       try {
         verdicts = await run(tasks)

@@ -41,6 +41,8 @@ export async function openLocalQueue(options: LocalQueueOptions): Promise<AuditQ
   await mkdir(folder, { recursive: true })
   const buckets = new Map<number, Bucket>()
   const found: AuditTask[] = []
+  /** In somebody's hands: what is through, or was put back already, is nobody's to give back. */
+  const held = new Set<LocalLease>()
   let bytes = 0
   for (const [number, text] of await readQueueFiles(folder)) {
     const tasks = tasksOf(text)
@@ -80,7 +82,9 @@ export async function openLocalQueue(options: LocalQueueOptions): Promise<AuditQ
   }
 
   async function through(leased: readonly LocalLease[]): Promise<void> {
-    for (const { bucket: number } of leased) {
+    for (const lease of leased) {
+      if (!held.delete(lease)) continue
+      const number = lease.bucket
       const bucket = buckets.get(number)
       if (bucket === undefined || --bucket.waiting > 0) continue
       buckets.delete(number)
@@ -99,10 +103,11 @@ export async function openLocalQueue(options: LocalQueueOptions): Promise<AuditQ
   }
 
   return {
-    put: (tasks) =>
+    put: (tasks, again = false) =>
       inTurn(async () => {
         const most = tasks.length * TASK_BYTES
-        if (bytes + most > bytesMax) throw queueFull(folder, bytes, bytesMax)
+        // Those that come again leave the place that they had: refused, a full queue would never become shorter.
+        if (!again && bytes + most > bytesMax) throw queueFull(folder, bytes, bytesMax)
         await put(tasks)
       }),
     take: (most) =>
@@ -115,7 +120,9 @@ export async function openLocalQueue(options: LocalQueueOptions): Promise<AuditQ
           while (leased.length < most) {
             const task = bucket.tasks.shift()
             if (task === undefined) break
-            leased.push({ task, bucket: number })
+            const lease = { task, bucket: number }
+            held.add(lease)
+            leased.push(lease)
           }
           if (leased.length >= most) break
         }
@@ -128,7 +135,7 @@ export async function openLocalQueue(options: LocalQueueOptions): Promise<AuditQ
         await through(changes.map(({ leased }) => leased))
       }),
     giveBack(leased) {
-      for (const { task, bucket } of leased) buckets.get(bucket)?.tasks?.push(task)
+      for (const lease of leased) if (held.delete(lease)) buckets.get(lease.bucket)?.tasks?.push(lease.task)
     },
     waitingFirst: (node) => found.splice(0).flatMap((task) => (task.node === node ? [task.seq] : [])),
     room: () => Math.max(0, Math.floor((bytesMax - bytes) / TASK_BYTES)),

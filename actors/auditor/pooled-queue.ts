@@ -53,8 +53,8 @@ export function createPooledQueue(options: PooledQueueOptions): PooledQueue {
   const isOpen = (): boolean => shared !== undefined && clock.now() - refusedMs >= REFUSED_MS
   const isOwnFirst = ({ node, stage }: AuditTask): boolean => node === options.node && stage === 'first'
 
-  async function keep(tasks: readonly AuditTask[]): Promise<void> {
-    await local.put(tasks)
+  async function keep(tasks: readonly AuditTask[], again = false): Promise<void> {
+    await local.put(tasks, again)
     options.counted('local', tasks.length)
   }
 
@@ -63,7 +63,7 @@ export function createPooledQueue(options: PooledQueueOptions): PooledQueue {
 
   async function put(tasks: readonly AuditTask[], again = false): Promise<void> {
     const waiting = tasks.filter(isOnItsWay)
-    if (waiting.length > 0) await local.put(waiting)
+    if (waiting.length > 0) await local.put(waiting, again)
     const others = tasks.filter((task) => !isOnItsWay(task))
     if (others.length > 0) await putAnywhere(others, again)
   }
@@ -73,7 +73,7 @@ export function createPooledQueue(options: PooledQueueOptions): PooledQueue {
     const fits = tasks.filter(isOwnFirst).length + outside.size <= OUTSIDE_MAX
     if (to === undefined || !isOpen() || !fits) {
       options.fellBack(tasks.length)
-      return keep(tasks)
+      return keep(tasks, again)
     }
     try {
       await to.put(tasks, again)
@@ -81,7 +81,7 @@ export function createPooledQueue(options: PooledQueueOptions): PooledQueue {
       refusedMs = clock.now()
       options.refused(error)
       options.fellBack(tasks.length)
-      return keep(tasks)
+      return keep(tasks, again)
     }
     if (refusedMs > 0) options.refused(undefined)
     refusedMs = 0
@@ -96,7 +96,11 @@ export function createPooledQueue(options: PooledQueueOptions): PooledQueue {
     changes: readonly { readonly leased: PooledLease; readonly task: AuditTask }[],
   ): Promise<void> {
     const here = changes.filter(({ leased, task }) => staysHere({ ...leased, task }))
-    if (here.length > 0) await keep(here.map(({ task }) => task))
+    if (here.length > 0)
+      await keep(
+        here.map(({ task }) => task),
+        true,
+      )
     const others = changes.filter((change) => !here.includes(change))
     const moved = others.map(({ task }) => task)
     if (moved.length > 0) await put(moved, true)
@@ -161,7 +165,7 @@ export function createPooledQueue(options: PooledQueueOptions): PooledQueue {
       shared = queue
       refusedMs = 0
     },
-    keep,
+    keep: (tasks) => keep(tasks),
     settled(seq, id) {
       if (outside.get(seq)?.id !== id) return false
       return outside.delete(seq)
@@ -170,7 +174,10 @@ export function createPooledQueue(options: PooledQueueOptions): PooledQueue {
       const nowMs = clock.now()
       const late = [...outside.values()].filter(({ dueMs }) => dueMs + RECALL_AFTER_MS < nowMs)
       if (late.length === 0) return 0
-      await keep(late.map((task) => ({ ...task, dueMs: nowMs })))
+      await keep(
+        late.map((task) => ({ ...task, dueMs: nowMs })),
+        true,
+      )
       for (const task of late) outside.delete(task.seq)
       return late.length
     },

@@ -10,7 +10,7 @@ export interface AuditQueue<L extends Leased = Leased> {
   /**
    * Durable when it resolves. A task that is there already (same frame and stage) may come twice: checking twice does no harm.
    * `again`: they were there before and come again; else the same task put twice may be dropped.
-   * Throws `audit.queue_full` at the bound, then nothing of this call counts.
+   * Throws `audit.queue_full` at the bound, then nothing of this call counts; what comes again has its place already.
    */
   put(tasks: readonly AuditTask[], again?: boolean): Promise<void>
   /** At most `most` tasks that are due, those that waited longest first; they are leased until the queue is closed or its lease ends. */

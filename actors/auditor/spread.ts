@@ -16,7 +16,9 @@ export async function spread(
   if (task.spans !== undefined || task.toMs - task.fromMs <= NARROW_MS) return task
   const book = await bookOf(task)
   if (book === undefined) return task
-  const times = Array.from({ length: task.count }, (_, n) => Number(book.tsNs(n) / 1_000_000n))
+  // A task is what somebody says of a frame.
+  const count = Math.min(task.count, book.header.count)
+  const times = Array.from({ length: count }, (_, n) => Number(book.tsNs(n) / 1_000_000n))
   return { ...task, spans: spansOfTimes(times.sort((a, b) => a - b)) }
 }
 

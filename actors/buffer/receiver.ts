@@ -11,6 +11,7 @@ import { openChecksum } from '../journal/folder.js'
 import { linkToNats } from '../nats-link.js'
 import { createAcknowledge } from './acknowledge.js'
 import { createHolding, type Delivery, type HeldFrame } from './holding.js'
+import { createJoins } from './joins.js'
 import {
   cameInLife,
   deliveryOf,
@@ -71,12 +72,19 @@ export function receiver(context: ActorContext, { nats, buffer, backend }: Recei
   /** Of late: what a request may bring. */
   let frameBytes = FRAME_BYTES_FIRST
   const timers: (() => void)[] = []
+  const joins = createJoins(
+    (bytes) =>
+      subscribed !== undefined &&
+      (holding.frames() === 0 || holding.rawBytes() + bytes <= subscribed.creditBytes),
+    () => pulling?.wake(),
+  )
 
   function room(): number {
     if (subscribed === undefined || isOut || isHeld) return 0
-    const left = subscribed.creditBytes - holding.rawBytes()
+    const joinBytes = joins.bytes()
+    const left = subscribed.creditBytes - holding.rawBytes() - joinBytes
     const fits = Math.min(REQUEST_MAX, Math.floor(left / frameBytes))
-    return holding.frames() === 0 ? Math.max(1, fits) : Math.max(0, fits)
+    return holding.frames() === 0 && joinBytes === 0 ? Math.max(1, fits) : Math.max(0, fits)
   }
 
   async function setUp(connection: NatsConnection): Promise<void> {
@@ -114,9 +122,14 @@ export function receiver(context: ActorContext, { nats, buffer, backend }: Recei
     if (isKnown(found.id, delivery)) return
     const suspect = maySentBefore(message) || isOfPredecessor(message) || isForgotten(message, delivery)
     if (found.kind === 'frame') return hand(found, delivery, suspect, undefined)
-    join(found, message, delivery, suspect).catch((error: unknown) => {
-      report.pullFailed(error)
-      acknowledge.giveBack(delivery, PARTS_AGAIN_MS)
+    joins.add({
+      found,
+      delivery,
+      join: () =>
+        join(found, message, delivery, suspect).catch((error: unknown) => {
+          report.pullFailed(error)
+          acknowledge.giveBack(delivery, PARTS_AGAIN_MS)
+        }),
     })
   }
 
@@ -190,7 +203,8 @@ export function receiver(context: ActorContext, { nats, buffer, backend }: Recei
     delivery: Delivery,
     suspect: boolean,
   ): Promise<void> {
-    if (manager === undefined) return
+    // It may have come on another message while this one waited.
+    if (manager === undefined || isKnown(id, delivery)) return
     const encoded = await readParts(manager, backend, message.subject, note)
     if (isKnown(id, delivery)) return
     if (encoded !== undefined) {
@@ -223,11 +237,13 @@ export function receiver(context: ActorContext, { nats, buffer, backend }: Recei
   function giveBackAll(): void {
     for (const { deliveries } of holding.drop())
       for (const delivery of deliveries.values()) acknowledge.giveBack(delivery)
+    for (const delivery of joins.drop()) acknowledge.giveBack(delivery)
   }
 
   function keepHeld(): void {
     for (const { deliveries } of holding.all())
       for (const delivery of deliveries.values()) acknowledge.working(delivery)
+    for (const delivery of joins.deliveries()) acknowledge.working(delivery)
   }
 
   return {
@@ -252,6 +268,7 @@ export function receiver(context: ActorContext, { nats, buffer, backend }: Recei
           const frame = holding.done(seq)
           if (frame !== undefined) settle(frame)
         }
+        joins.next()
         pulling?.wake()
       },
       taken: () => undefined,

@@ -1,4 +1,5 @@
 // The actor `letters`: puts the node's dead letters into the stream that all nodes share; the folder stays first, and keeps what does not go.
+import { existsSync } from 'node:fs'
 import { JetStreamApiError } from '@nats-io/jetstream'
 import type { NatsConnection } from 'nats'
 import type { NatsOptions } from '../../protocol/config/nats.js'
@@ -104,8 +105,15 @@ export function letters(context: ActorContext, { nats }: LettersPlan): Actor {
     tellStatus(detail, reason)
   }
 
+  /** What the thread before this one held when it died: nobody but its successor may take that from a process that lives. */
+  async function inherit(): Promise<void> {
+    if (existsSync(root)) await withLetterLock({ root, clock, epoch, waitMs: 0 }, async () => undefined)
+  }
+
   return {
     start() {
+      // Somebody else has it: then there is nothing to inherit.
+      inherit().catch(() => undefined)
       leave = natsLine(context, nats).join({
         up,
         down: () => void (stream = undefined),

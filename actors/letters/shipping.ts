@@ -47,7 +47,7 @@ export function createShipping({ root, shipped }: ShippingOptions): Shipping {
    * How far the newest file of a folder is out, bytes: the only one that no command rewrites while the node runs. Forgotten with this
    * life: then the list of removed letters tells.
    */
-  const passed = new Map<string, { readonly file: string; readonly bytes: number }>()
+  const passed = new Map<string, { readonly file: string; readonly bytes: number; readonly seen: string }>()
   const swept = new Set<string>()
 
   const passedOf = (folder: string, file: string): number => {
@@ -63,7 +63,7 @@ export function createShipping({ root, shipped }: ShippingOptions): Shipping {
     ids?: Set<string>,
   ): Promise<number> {
     const name = path.join(root, folder, file)
-    const size = await sizeOf(name)
+    const { size, seen } = await sizeOf(name)
     const known = ids === undefined ? passedOf(folder, file) : 0
     // A write that failed was cut off again.
     const from = known > size ? 0 : known
@@ -72,20 +72,22 @@ export function createShipping({ root, shipped }: ShippingOptions): Shipping {
     let letters = 0
     for await (const batch of batchesOf(name, from, size)) {
       const fresh = batch.letters.filter((letter) => !gone.has(letterId(letter)))
-      await Promise.all(fresh.map(put))
+      await allPut(fresh.map(put))
       await noteRemoved(path.join(root, folder), fresh.map(letterId))
-      if (ids === undefined) passed.set(folder, { file, bytes: batch.end })
+      if (ids === undefined) passed.set(folder, { file, bytes: batch.end, seen: '' })
       else for (const letter of batch.letters) ids.add(letterId(letter))
       letters += fresh.length
       if (fresh.length > 0) shipped(folder, fresh.length)
     }
+    // Half a line at its end is looked at again when the file has changed.
+    if (ids === undefined) passed.set(folder, { file, bytes: passedOf(folder, file), seen })
     return letters
   }
 
   async function shipFolder(folder: string, put: (letter: DeadLetter) => Promise<void>): Promise<number> {
     const at = path.join(root, folder)
     // What a crash between a file's deletion and the end of its ids has left in the list.
-    if (!swept.has(folder)) await compact(at, true)
+    if (!swept.has(folder)) await compact(at)
     swept.add(folder)
     let letters = 0
     const files = await filesOf(at)
@@ -112,8 +114,8 @@ export function createShipping({ root, shipped }: ShippingOptions): Shipping {
         const files = await filesOf(path.join(root, folder))
         if (files.length > 1) return true
         for (const file of files) {
-          const name = path.join(root, folder, file)
-          if ((await sizeOf(name)) !== passedOf(folder, file)) return true
+          const { size, seen } = await sizeOf(path.join(root, folder, file))
+          if (size !== passedOf(folder, file) && seen !== passed.get(folder)?.seen) return true
         }
       }
       return false
@@ -121,12 +123,18 @@ export function createShipping({ root, shipped }: ShippingOptions): Shipping {
   }
 }
 
-/** 0 for a file that is gone. */
-async function sizeOf(name: string): Promise<number> {
+/** Of the last is known before the first refusal is told: none may arrive when the lock is somebody else's. */
+async function allPut(puts: readonly Promise<void>[]): Promise<void> {
+  for (const result of await Promise.allSettled(puts)) if (result.status === 'rejected') throw result.reason
+}
+
+/** Bytes, 0 for a file that is gone, and what changes when it does. */
+async function sizeOf(name: string): Promise<{ readonly size: number; readonly seen: string }> {
   try {
-    return (await stat(name)).size
+    const { size, mtimeMs } = await stat(name)
+    return { size, seen: `${name} ${size} ${mtimeMs}` }
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return 0
+    if (systemCode(error) === 'ENOENT') return { size: 0, seen: '' }
     throw error
   }
 }

@@ -1,6 +1,5 @@
 // The dead letters that a command is about: those of this node's folder, and those of all nodes in the stream.
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import type { LetterStream } from '../../actors/letters/letter-stream.js'
 import type { Config } from '../../protocol/config/schema.js'
 import { systemClock } from '../../runtime/clock.js'
@@ -8,7 +7,6 @@ import type { DeadLetter } from '../../runtime/dead-letters.js'
 import { withLetterLock } from '../../runtime/letter-lock.js'
 import { lettersFolder } from '../../runtime/dead-letters.js'
 import { letterFigures, letterId, readLetters, removeLetters } from '../../runtime/letter-store.js'
-import { lockHolder } from '../../runtime/wal/lock.js'
 import { openSharedLetters } from '../shared-letters.js'
 import { type LetterFilter, letterMatcher } from './filter.js'
 import { saidOf } from '../../protocol/errors.js'
@@ -68,11 +66,10 @@ export async function openLetters(config: Config, { from }: LettersFrom): Promis
     },
     async remove(letters) {
       const here = letters.flatMap(({ letter, folder }) => (folder === undefined ? [] : [{ letter, folder }]))
-      const running = (await lockHolder(join(config.node.data_dir, 'journal'), systemClock)) !== undefined
       // The node waits meanwhile: what it has in its hands must not come into the stream after this.
       const lock = { root, clock: systemClock, epoch: 0, waitMs: LOCK_WAIT_MS }
       const all = async () => {
-        if (here.length > 0) await removeLetters(root, here, running)
+        if (here.length > 0) await removeLetters(root, here)
         await shared?.remove(letters.map(({ letter }) => letter))
       }
       await (existsSync(root) ? withLetterLock(lock, all) : all())

@@ -45,7 +45,7 @@ test('letters taken out are out at once, and the file that a writer appends to i
   const before = await readFile(newest)
   const stored = await all(root)
   assert.equal(stored.length, 8)
-  await removeLetters(root, stored.slice(1), true)
+  await removeLetters(root, stored.slice(1))
   assert.deepEqual(
     (await all(root)).map((each) => letterId(each.letter)),
     [`${frameId(1)}-0`],
@@ -55,7 +55,7 @@ test('letters taken out are out at once, and the file that a writer appends to i
   await letters.put([letter(2, 0)])
   assert.equal((await all(root)).length, 2, 'the writer goes on in its file')
   await letters.close()
-  await removeLetters(root, [stored[0] as StoredLetter], false)
+  await removeLetters(root, [stored[0] as StoredLetter])
   assert.deepEqual(
     (await all(root)).map((each) => each.letter.frame),
     [frameId(2)],

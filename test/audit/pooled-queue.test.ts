@@ -52,10 +52,17 @@ function sharedDouble() {
   return { queue, tasks, leased, fail: (on: boolean) => void (fails = on) }
 }
 
-async function pooled(t: TestContext) {
+/** A shared queue that takes nothing. */
+function refusing(): AuditQueue {
+  const { queue, fail } = sharedDouble()
+  fail(true)
+  return queue
+}
+
+async function pooled(t: TestContext, bytesMax = 1 << 20) {
   const folder = await mkdtemp(join(tmpdir(), 'millrace-pool-'))
   const clock = { ms: 1_000_000, now: () => clock.ms }
-  const local = await openLocalQueue({ folder, bytesMax: 1 << 20, clock, bucketMs: 100 })
+  const local = await openLocalQueue({ folder, bytesMax, clock, bucketMs: 100 })
   const said: string[] = []
   const counts: Record<string, number> = {}
   const pool = createPooledQueue({
@@ -143,4 +150,27 @@ test('what a failed round had taken is there for the next one', async (t) => {
   await pool.put([task(2)])
   pool.giveBack(await pool.take(10))
   assert.equal((await pool.take(10)).length, 2)
+})
+
+test('a folder at its bound becomes empty again: what comes again has its place', async (t) => {
+  for (const share of [false, true]) {
+    const { pool, clock } = await pooled(t, 2000)
+    if (share) pool.share(refusing())
+    let tasks = 0
+    const fill = async (): Promise<never> => {
+      for (;;) {
+        await pool.keep([task(tasks)])
+        tasks++
+      }
+    }
+    await assert.rejects(fill(), { code: 'audit.queue_full' })
+    assert.ok(tasks > 5)
+    const leased = await pool.take(100)
+    await pool.later(leased.map((each) => ({ leased: each, task: { ...each.task, dueMs: clock.ms } })))
+    clock.ms += 1000
+    const again = await pool.take(100)
+    assert.equal(again.length, tasks)
+    await pool.done(again)
+    assert.equal(pool.figures().waiting, 0)
+  }
 })

@@ -1,9 +1,10 @@
 // Dead letters on their way out of the folder: nothing leaves it that nobody has, and nothing that is taken out comes back.
 import assert from 'node:assert/strict'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { appendFile, mkdtemp, readdir, rm, stat, truncate } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import { createShipping } from '../../actors/letters/shipping.js'
 import { deadLetterSubject, letterOfSubject } from '../../protocol/subjects.js'
@@ -91,7 +92,7 @@ test('letters that a command takes out between two tries do not hide others', as
   )
   const purged: StoredLetter[] = []
   for await (const stored of readLetters(root)) if (stored.letter.n % 3 === 0) purged.push(stored)
-  await removeLetters(root, purged, true)
+  await removeLetters(root, purged)
   await ship.run(put)
   const gone = new Set(purged.map((stored) => letterId(stored.letter)))
   for (let n = 0; n < 60; n++) assert.ok(gone.has(`f-${n}`) || stream.has(`f-${n}`), String(n))
@@ -126,4 +127,31 @@ test('a subject names one letter, and no letter has the subject of a piece', () 
       assert.equal(letterOfSubject(`${subject}.1024.0`), undefined)
     }),
   )
+})
+
+test('half a line at the end of a file is looked at once, until the file changes', async (t) => {
+  const { root, stream, put, shipping } = await scene(t, 5)
+  const [name = ''] = (await readdir(join(root, 'es'))).filter((each) => each.endsWith('.ndjson'))
+  await appendFile(join(root, 'es', name), '{"backend":"es","re')
+  const ship = shipping()
+  assert.equal(await ship.run(put), 5)
+  assert.equal(await ship.isDue(), false)
+  await truncate(join(root, 'es', name), (await stat(join(root, 'es', name))).size - 19)
+  await appendFile(join(root, 'es', name), `${JSON.stringify(letter(77))}\n`)
+  assert.equal(await ship.isDue(), true)
+  assert.equal(await ship.run(put), 1)
+  assert.ok(stream.has('f-77'))
+})
+
+test('a run that was refused ends when no letter of it is on its way any more', async (t) => {
+  const { shipping } = await scene(t, 60)
+  let under = 0
+  const slow = async (one: DeadLetter) => {
+    if (one.n === 3) throw new Error('full')
+    under++
+    await sleep(20)
+    under--
+  }
+  await assert.rejects(shipping().run(slow), /full/)
+  assert.equal(under, 0)
 })

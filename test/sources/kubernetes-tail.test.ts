@@ -222,6 +222,28 @@ test('a record begun in a file that is gone is handed on, and ends when nothing 
   assert.equal(bench.slabs[0]?.last, true)
 })
 
+test('a record begun goes on in the next file, but not in one that was read before: its rest is not there any more', async () => {
+  for (const isRead of [false, true]) {
+    const [first, second] = [`${POD}/side${isRead}/0.log.20261123-101112`, `${POD}/side${isRead}/0.log`]
+    fixture.folder.write(first, criLines(0, 2))
+    fixture.folder.write(second, criLines(2, 2))
+    const before = await fixture.pods()
+    await before.until(() => before.lines().length >= 4, 'all lines')
+    await before.stop()
+    const positions = before.positions().flatMap(({ done: _, ...position }) => {
+      if (position.path === fixture.folder.path(first)) return [{ ...position, carry: [BEGUN] }]
+      // What a frame that the disk has damaged leaves: the later file's position without the earlier one's end.
+      return isRead && position.path === fixture.folder.path(second) ? [position] : []
+    })
+    const bench = await fixture.pods({}, positions)
+    await bench.until(() => bench.closed.length >= 1, 'closed')
+    const end = bench.slabs.find(({ path }) => path === fixture.folder.path(first))
+    assert.equal(end?.last ?? false, isRead)
+    await bench.stop()
+    rmSync(fixture.folder.path(`${POD}/side${isRead}`), { recursive: true })
+  }
+})
+
 test('with read_from end what exists is skipped, and no record begins inside a line', async () => {
   fixture.folder.write(LOG, `${criLines(0, 5)}2026-11-23T10:00:00Z stdout F unfin`)
   fixture.folder.write(`${LOG}.20261123-101112`, criLines(50, 5))

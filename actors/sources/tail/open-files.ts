@@ -36,6 +36,7 @@ export function createOpenFiles(): OpenFiles {
         files: [],
         waiting: 0,
         barrier: Number.POSITIVE_INFINITY,
+        readTo: -1,
         torn: false,
         barredMs: undefined,
       }

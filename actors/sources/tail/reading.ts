@@ -15,6 +15,8 @@ import type { Wire } from './wire.js'
 const GZ_OPEN_MAX = 2
 /** Far below the time for which parse waits for the rest of a record. */
 const WAIT_TOLD_EVERY_MS = 5000
+/** `run --once`: a file that fails for so long is left, and told of in the end. */
+const ONCE_FAILING_MAX_MS = 30_000
 /** How much rarer a quiet file is looked at than a busy one. */
 const IDLE_FACTOR_MAX = 10
 
@@ -121,8 +123,8 @@ export function createReading(options: ReadingOptions): Reading {
   function endWhenDone(file: TailFile): void {
     const next = file.chain.files[1]
     const followed = next !== undefined || file.chain.waiting > 0
-    // An unfinished line ends with its file; an open partial goes on in the log's next one.
-    const end = (): void => finish(file, !followed || hasRest(file))
+    // An unfinished line ends with its file; an open partial goes on in the log's next one, unless that was read before.
+    const end = (): void => finish(file, !followed || hasRest(file) || file.chain.readTo > file.order)
     if (once || file.gz || file.fd < 0) return end()
     if (file.live) return
     if (next !== undefined && !hasRest(file) && hasData(next)) {
@@ -173,8 +175,10 @@ export function createReading(options: ReadingOptions): Reading {
     if (code === undefined) throw error
     conditions.report(file.path, code, error)
     file.nextLookMs = nowMs() + options.retryMs
+    file.failingMs ??= nowMs()
+    const isHopeless = once && nowMs() - file.failingMs >= ONCE_FAILING_MAX_MS
     // A stale handle never works again.
-    if (code === 'ESTALE') letGo(file, false)
+    if (code === 'ESTALE' || isHopeless) letGo(file, false)
     return false
   }
 
@@ -205,6 +209,7 @@ export function createReading(options: ReadingOptions): Reading {
           wire.mark(file, false)
         }
         const turn = reader.next(slab)
+        file.failingMs = undefined
         if (turn === 'more') return true
         if (turn === 'end' && (file.gz || once)) endWhenDone(file)
         if (turn === 'end' || turn === 'wait') return false

@@ -12,6 +12,11 @@ export interface Chain {
   waiting: number
   /** Place of the first file that could not be opened at the last search: those behind it are not read before it. Infinity: none. */
   barrier: number
+  /**
+   * Place of the last file whose beginning was read in an earlier life, or before its turn; −1: none. What goes on behind the end of a file
+   * before it was read then: its last record ends with the file, or it would take the next line read for its rest.
+   */
+  readTo: number
   /** The last listing may have missed files: nothing of it was opened. */
   torn: boolean
   /** Since when there is a barrier or listings are torn, monotonic ms. */
@@ -49,6 +54,8 @@ export interface TailFile {
   unpacking: boolean
   /** When it was last told that the log waits for this file, monotonic ms. */
   waitToldMs: number | undefined
+  /** Since when reading it fails, monotonic ms. */
+  failingMs: number | undefined
   /** Monotonic ms. */
   firstDataMs: number | undefined
   grewMs: number
@@ -79,6 +86,7 @@ export function tailFile(found: FoundFile, start: TailFileStart, nowMs: number):
     queued: false,
     unpacking: false,
     waitToldMs: undefined,
+    failingMs: undefined,
     firstDataMs: undefined,
     grewMs: nowMs,
     nextLookMs: nowMs,
