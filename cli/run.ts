@@ -43,9 +43,8 @@ export function runCommand(): Command {
       // What fails is in the log, and has changed nothing.
       signals.onReload(() => void reload().catch(() => undefined))
       let isFinished = false
-      const finished = node.finished.then(() => void (isFinished = true))
       try {
-        await Promise.race([finished, signals.stopAsked])
+        isFinished = await Promise.race([node.finished.then(() => true), signals.stopAsked.then(() => false)])
       } finally {
         await node.stop()
       }

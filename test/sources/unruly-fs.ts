@@ -33,15 +33,15 @@ export function meddleWith(
   root: string,
   meddle: Meddle,
   beforeRead: BeforeRead = () => undefined,
-  fails: () => boolean = () => false,
+  fails: (fd: number) => boolean = () => false,
 ): UnrulyFs {
   const { openSync, read, readSync, readdirSync, statSync } = fs
   const failingRead = (...args: unknown[]): unknown => {
-    if (!inside && fails()) throw readFault()
+    if (!inside && fails(args[0] as number)) throw readFault()
     return Reflect.apply(readSync, fs, args) as unknown
   }
   const lateRead = (...args: Parameters<typeof read>): void => {
-    if (fails()) return void setImmediate(() => (args.at(-1) as (error: Error) => void)(readFault()))
+    if (fails(args[0])) return void setImmediate(() => (args.at(-1) as (error: Error) => void)(readFault()))
     const first = beforeRead()
     if (first === undefined) read(...args)
     else void first.then(() => read(...args))
