@@ -36,7 +36,6 @@ export function createOpenFiles(): OpenFiles {
         files: [],
         waiting: 0,
         barrier: Number.POSITIVE_INFINITY,
-        readTo: -1,
         torn: false,
         barredMs: undefined,
       }

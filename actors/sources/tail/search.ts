@@ -93,21 +93,17 @@ export function createSearch(options: SearchOptions): Search {
     }
     chain.waiting = 0
     chain.barrier = Number.POSITIVE_INFINITY
-    if (!withGz) chain.readTo = -1
-    const noteRead = (order: number): void => void (chain.readTo = Math.max(chain.readTo, order))
     let knownMtimeMs = newestUnlisted(chain)
     for (const [order, found] of log.files.entries()) {
       if (found.gz && !withGz) continue
       const held = open.at(inodeOf(found))
       if (held !== undefined) {
         if (held.chain === chain) Object.assign(held, { path: found.path, order, live: found.live })
-        if (held.chain === chain && held.startOffset > 0) noteRead(order)
         knownMtimeMs = Math.max(knownMtimeMs ?? 0, found.mtimeMs)
         continue
       }
       const known = ledger.has(found)
       if (known) knownMtimeMs = Math.max(knownMtimeMs ?? 0, found.mtimeMs)
-      if (ledger.settled(found)) noteRead(order)
       if (ledger.settled(found) || isRejected(found)) continue
       const follows = knownMtimeMs !== undefined && found.mtimeMs >= knownMtimeMs
       if (!found.wanted && !known && !follows && !found.gz) continue
@@ -120,7 +116,6 @@ export function createSearch(options: SearchOptions): Search {
         if (file === 'later') break
         continue
       }
-      if (file === undefined ? ledger.settled(found) : file.startOffset > 0) noteRead(order)
       if (file !== undefined) file.order = order
       else if (!ledger.has(found)) continue
       knownMtimeMs = Math.max(knownMtimeMs ?? 0, found.mtimeMs)

@@ -12,11 +12,6 @@ export interface Chain {
   waiting: number
   /** Place of the first file that could not be opened at the last search: those behind it are not read before it. Infinity: none. */
   barrier: number
-  /**
-   * Place of the last file whose beginning was read in an earlier life, or before its turn; −1: none. What goes on behind the end of a file
-   * before it was read then: its last record ends with the file, or it would take the next line read for its rest.
-   */
-  readTo: number
   /** The last listing may have missed files: nothing of it was opened. */
   torn: boolean
   /** Since when there is a barrier or listings are torn, monotonic ms. */
