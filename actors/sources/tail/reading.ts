@@ -123,9 +123,9 @@ export function createReading(options: ReadingOptions): Reading {
   function endWhenDone(file: TailFile): void {
     const next = file.chain.files[1]
     const followed = next !== undefined || file.chain.waiting > 0
-    // The next file's beginning was read in an earlier life, before this one's end: a damaged frame in the journal leaves such positions. The
-    // rest of a record begun here was in it; the next line that is read there is another.
-    const isCutOff = next !== undefined && next.startOffset > 0
+    // What follows was read in an earlier life, before this one's end: a damaged frame in the journal leaves such positions. The rest of a
+    // record begun here was there; the next line that is read is another.
+    const isCutOff = file.isCutOff || (next !== undefined && next.startOffset > 0)
     // An unfinished line ends with its file; an open partial goes on in the log's next one.
     const end = (): void => finish(file, !followed || hasRest(file) || isCutOff)
     if (once || file.gz || file.fd < 0) return end()

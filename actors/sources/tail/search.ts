@@ -94,16 +94,26 @@ export function createSearch(options: SearchOptions): Search {
     chain.waiting = 0
     chain.barrier = Number.POSITIVE_INFINITY
     let knownMtimeMs = newestUnlisted(chain)
+    const before: TailFile[] = []
+    /** The rest of a record begun in an open file before this one was in it, or before it. */
+    const cutOff = (): void => {
+      for (const file of before) file.isCutOff = true
+    }
     for (const [order, found] of log.files.entries()) {
       if (found.gz && !withGz) continue
       const held = open.at(inodeOf(found))
       if (held !== undefined) {
-        if (held.chain === chain) Object.assign(held, { path: found.path, order, live: found.live })
+        if (held.chain === chain) {
+          Object.assign(held, { path: found.path, order, live: found.live })
+          if (held.startOffset > 0) cutOff()
+          before.push(held)
+        }
         knownMtimeMs = Math.max(knownMtimeMs ?? 0, found.mtimeMs)
         continue
       }
       const known = ledger.has(found)
       if (known) knownMtimeMs = Math.max(knownMtimeMs ?? 0, found.mtimeMs)
+      if (ledger.settled(found)) cutOff()
       if (ledger.settled(found) || isRejected(found)) continue
       const follows = knownMtimeMs !== undefined && found.mtimeMs >= knownMtimeMs
       if (!found.wanted && !known && !follows && !found.gz) continue
@@ -116,8 +126,11 @@ export function createSearch(options: SearchOptions): Search {
         if (file === 'later') break
         continue
       }
-      if (file !== undefined) file.order = order
-      else if (!ledger.has(found)) continue
+      if (file === undefined ? ledger.settled(found) : file.startOffset > 0) cutOff()
+      if (file !== undefined) {
+        file.order = order
+        before.push(file)
+      } else if (!ledger.has(found)) continue
       knownMtimeMs = Math.max(knownMtimeMs ?? 0, found.mtimeMs)
     }
     open.order(chain)

@@ -51,6 +51,8 @@ export interface TailFile {
   waitToldMs: number | undefined
   /** Since when reading it fails, monotonic ms. */
   failingMs: number | undefined
+  /** A file behind it in the listing was read in an earlier life, before this one's end. */
+  isCutOff: boolean
   /** Monotonic ms. */
   firstDataMs: number | undefined
   grewMs: number
@@ -82,6 +84,7 @@ export function tailFile(found: FoundFile, start: TailFileStart, nowMs: number):
     unpacking: false,
     waitToldMs: undefined,
     failingMs: undefined,
+    isCutOff: false,
     firstDataMs: undefined,
     grewMs: nowMs,
     nextLookMs: nowMs,
