@@ -8,7 +8,7 @@ import { headMatches, identityOf, inodeOf, keyOf, readHead } from './identity.js
 import type { Ledger } from './ledger.js'
 import type { OpenFiles } from './open-files.js'
 import { plainReader } from './plain-reader.js'
-import { hasRest, isBarred, offsetOf, tailFile, type TailFile } from './tail-file.js'
+import { hasBarrier, hasRest, isBarred, isOverdue, offsetOf, tailFile, type TailFile } from './tail-file.js'
 import type { Wire } from './wire.js'
 
 /** Gzip files decompressed at the same time: each needs a window of its own. */
@@ -121,6 +121,9 @@ export function createReading(options: ReadingOptions): Reading {
 
   /** Called for a file that has been read to its end: is this end final? */
   function endWhenDone(file: TailFile): void {
+    // Whether what follows was read before can be seen when it can be opened; nothing of it is read earlier anyway.
+    const isUnsure = file.startOffset > 0 && !file.isCutOff && hasBarrier(file.chain)
+    if (isUnsure && !isOverdue(file.chain, nowMs())) return
     const next = file.chain.files[1]
     const followed = next !== undefined || file.chain.waiting > 0
     // What follows was read in an earlier life, before this one's end: a damaged frame in the journal leaves such positions. The rest of a
