@@ -1,9 +1,9 @@
 // Frames that lie in pieces: their notes wait here until there is room for the whole, and are joined one at a time.
 import type { Delivery } from './holding.js'
-import type { InParts } from './message.js'
 
 export interface Parted {
-  readonly found: InParts
+  /** Of the whole frame. */
+  readonly bytes: number
   readonly delivery: Delivery
   /** Fetches the pieces and hands the frame over, or gives the note back. Does not reject. */
   join(): Promise<void>
@@ -30,7 +30,7 @@ export function createJoins(fits: (bytes: number) => boolean, ended: () => void)
 
   function next(): void {
     const [first] = waiting
-    if (joining !== undefined || first === undefined || !fits(first.found.note.bytes)) return
+    if (joining !== undefined || first === undefined || !fits(first.bytes)) return
     waiting.shift()
     joining = first
     void first.join().then(() => {
@@ -46,7 +46,7 @@ export function createJoins(fits: (bytes: number) => boolean, ended: () => void)
       next()
     },
     next,
-    bytes: () => all().reduce((sum, { found }) => sum + found.note.bytes, 0),
+    bytes: () => all().reduce((sum, { bytes }) => sum + bytes, 0),
     deliveries: () => all().map(({ delivery }) => delivery),
     drop() {
       const dropped = waiting.map(({ delivery }) => delivery)

@@ -123,7 +123,7 @@ export function receiver(context: ActorContext, { nats, buffer, backend }: Recei
     const suspect = maySentBefore(message) || isOfPredecessor(message) || isForgotten(message, delivery)
     if (found.kind === 'frame') return hand(found, delivery, suspect, undefined)
     joins.add({
-      found,
+      bytes: found.note.bytes,
       delivery,
       join: () =>
         join(found, message, delivery, suspect).catch((error: unknown) => {

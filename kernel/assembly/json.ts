@@ -1,4 +1,5 @@
 // JSON tokens: strings, numbers, literals and nested values, validated by RFC 8259. The byte after the content must be 0 (the caller puts it there), so nothing runs past it.
+import { eightAt, notDigits } from './digits'
 import { hashBytes } from './hash'
 import { checkEscapes, checkKey, nextSerial } from './keys'
 import { addSlow } from './slow'
@@ -79,8 +80,7 @@ export function scanString(at: usize): usize {
 /** Eight at once: how many digits a number has is hard to foresee, and each wrong guess costs more than all of this. */
 function skipDigits(at: usize): usize {
   while (true) {
-    const word = load<u64>(at) ^ 0x3030303030303030
-    const strange = ((word + 0x7676767676767676) | word) & 0x8080808080808080
+    const strange = notDigits(eightAt(at))
     if (strange != 0) return at + (<usize>ctz(strange) >> 3)
     at += 8
   }

@@ -1,4 +1,5 @@
 // Timestamps: reading RFC 3339-like texts and epoch numbers to nanoseconds, and writing ISO 8601 in UTC.
+import { eightAt, notDigits } from './digits'
 
 const POWERS: usize = memory.data<i64>(
   [1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000],
@@ -97,8 +98,8 @@ function eightDigits(word: u64): i64 {
 /** Reads decimal digits at `at` (more than nine are skipped); sets fractionDigits (0–9) and fractionValue. Returns the address after them. */
 function readFraction(at: usize, end: usize): usize {
   // Eight bytes at once: subtract '0', find the first that is no digit, move the digits up so that zeros lead.
-  const word = load<u64>(at) ^ 0x3030303030303030
-  const strange = ((word + 0x7676767676767676) | word) & 0x8080808080808080
+  const word = eightAt(at)
+  const strange = notDigits(word)
   let digits: usize = strange == 0 ? 8 : <usize>ctz(strange) >> 3
   if (at + digits > end) digits = end - at
   fractionDigits = <u32>digits
@@ -126,8 +127,8 @@ function readUsual(start: usize, end: usize): bool {
   const second = twoDigits(start + 17)
   const ninth = digits == 9 ? <u32>load<u8>(start, 28) - 48 : 0
   const few = min<usize>(digits, 8)
-  const word = (load<u64>(start, 20) ^ 0x3030303030303030) << ((8 - <u64>few) << 3)
-  if (second > 59 || ninth > 9 || (((word + 0x7676767676767676) | word) & 0x8080808080808080) != 0) return false
+  const word = eightAt(start + 20) << ((8 - <u64>few) << 3)
+  if (second > 59 || ninth > 9 || notDigits(word) != 0) return false
   const value = eightDigits(word) * 10 + <i64>ninth
   timeNs = minuteNs + <i64>second * SECOND_NS + value * powerOf10(8 - <u32>few)
   timeDigits = <u32>digits

@@ -17,11 +17,7 @@ function scene() {
     () => ended++,
   )
   const parted = (streamSeq: number, bytes: number): Parted => ({
-    found: {
-      kind: 'parts',
-      id: `frame-${streamSeq}`,
-      note: { bytes, partBytes: 10 },
-    } as unknown as Parted['found'],
+    bytes,
     delivery: { streamSeq, reply: `r${streamSeq}` },
     async join() {
       underWay++

@@ -113,8 +113,9 @@ export function createSearch(options: SearchOptions): Search {
       }
       const known = ledger.has(found)
       if (known) knownMtimeMs = Math.max(knownMtimeMs ?? 0, found.mtimeMs)
-      if (ledger.settled(found)) cutOff()
-      if (ledger.settled(found) || isRejected(found)) continue
+      const isSettled = ledger.settled(found)
+      if (isSettled) cutOff()
+      if (isSettled || isRejected(found)) continue
       const follows = knownMtimeMs !== undefined && found.mtimeMs >= knownMtimeMs
       if (!found.wanted && !known && !follows && !found.gz) continue
       placeInLog = order
