@@ -14,6 +14,7 @@ const TIMES = Number(process.env['MILLRACE_FUZZ_TIMES'] ?? 1)
 const WARM_ROUNDS = 2
 /** What code that is compiled late leaves behind is gone in one of these windows; what inputs leave is in each of them. */
 const WINDOWS = 3
+const WINDOWS_MAX = 12
 /** A window feeds more than that, and each input of it is larger as an object than as a text. */
 const KEPT_BYTES_MAX = 100_000 * TIMES
 
@@ -39,7 +40,8 @@ async function fed(target: Target): Promise<{ keptBytes: number; outcomes: Map<s
   const outcomes = new Map<string, number>()
   let keptBytes = Number.POSITIVE_INFINITY
   let before = await heldBytes()
-  for (let window = 0; window < WINDOWS; window++) {
+  const goesOn = (window: number) => window < WINDOWS || (window < WINDOWS_MAX && keptBytes >= KEPT_BYTES_MAX)
+  for (let window = 0; goesOn(window); window++) {
     const from = (WARM_ROUNDS + window * rounds) * target.inputs
     for (const [what, count] of await feed(target, rounds, from))
       outcomes.set(what, (outcomes.get(what) ?? 0) + count)
