@@ -56,11 +56,19 @@ export interface SlabMessage {
 
 export type Message =
   // sources → parse
-  | { readonly type: 'origin'; readonly origin: Origin; readonly carry?: readonly Carry[] }
+  | {
+      readonly type: 'origin'
+      readonly origin: Origin
+      readonly carry?: readonly Carry[]
+      /** It, or a later file of the log, was read before: what is open in the file read just now does not go on in it. */
+      readonly detached?: true
+    }
   | {
       readonly type: 'origin_closed'
       readonly origin: number /** read to its end for good */
       readonly done: boolean
+      /** What is open in it goes on nowhere: the log's later files were read before. */
+      readonly cutOff?: true
     }
   // the log's next file is known, but its turn has not come: what is open in the log goes on waiting
   | { readonly type: 'log_waits'; readonly joinKey: string }

@@ -1,7 +1,7 @@
 // parse: scans slabs in the kernel, joins what belongs together, and hands scanned records on in batches.
 import { FLAG, WORD } from '../../kernel/table.js'
 import type { RecordsOptions } from '../../protocol/config/node.js'
-import type { MessageOf, SlabMessage } from '../../protocol/messages.js'
+import type { MessageOf, Origin, SlabMessage } from '../../protocol/messages.js'
 import type { Actor, ActorContext } from '../../runtime/actor.js'
 import { ingestMemory } from '../ingest-memory.js'
 import { NO_CARRY, openCarry } from './carry.js'
@@ -108,7 +108,7 @@ export function parse(context: ActorContext, options: ParseOptions): Actor {
     const { origin } = message
     const known = origins.get(origin.id)
     if (known === undefined) {
-      const before = origin.joinKey === undefined ? undefined : lingering.get(origin.joinKey)
+      const before = precedingOf(message)
       const state = originState(origin, message.carry?.map(openCarry) ?? before?.carries)
       state.grewAtMs = context.clock.monotonic()
       origins.set(origin.id, state)
@@ -121,6 +121,13 @@ export function parse(context: ActorContext, options: ParseOptions): Actor {
     }
   }
 
+  /** The log's file before, where what is open in it goes on in this one. */
+  function precedingOf({ origin, detached }: MessageOf<'origin'>): OriginState | undefined {
+    const before = origin.joinKey === undefined ? undefined : lingering.get(origin.joinKey)
+    // One that was finished and has grown again goes on itself.
+    return before !== undefined && (detached !== true || isSameFile(before, origin)) ? before : undefined
+  }
+
   /**
    * The next file's position holds the open pieces now, and the one before is closed. In this order, and before anything of the
    * slab is emitted: a crash in between finds the pieces in both, and the next file's own count.
@@ -129,10 +136,8 @@ export function parse(context: ActorContext, options: ParseOptions): Actor {
     state.takesFrom = undefined
     out.position(state, { endOffset: offset })
     if (lingering.get(before.origin.joinKey ?? '') !== before) return
-    const { file } = state.origin
-    const isSameFile = file !== undefined && file.key === before.origin.file?.key
     // A file that was finished and has grown again: its one position goes on, and saying that it is done would be the last word.
-    if (isSameFile) dismiss(before, false)
+    if (isSameFile(before, state.origin)) dismiss(before, false)
     else handOver(before)
   }
 
@@ -153,6 +158,7 @@ export function parse(context: ActorContext, options: ParseOptions): Actor {
     if (state === undefined) return
     origins.delete(message.origin)
     const key = state.origin.joinKey
+    if (message.cutOff === true) endAll(state)
     if (message.done && state.carries.length > 0 && key !== undefined) {
       state.grewAtMs = context.clock.monotonic()
       lingering.set(key, state)
@@ -212,4 +218,9 @@ export function parse(context: ActorContext, options: ParseOptions): Actor {
       },
     },
   }
+}
+
+function isSameFile(a: OriginState, b: Origin): boolean {
+  const { file } = a.origin
+  return file !== undefined && file.key === b.file?.key
 }

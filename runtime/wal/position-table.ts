@@ -5,6 +5,7 @@ import type { Position } from '../../protocol/positions.js'
 export interface PositionTable {
   /** In the order of the frames: the newest position of a (source, key) wins. */
   apply(positions: readonly Position[]): void
+  /** In the order in which they were written last. */
   of(source: string): Position[]
   all(): Position[]
   /** Called once a new segment is begun, before the snapshot is taken: positions of finished files grow older. */
@@ -32,7 +33,11 @@ export function createPositionTable(): PositionTable {
   const keyOf = (position: Position) => `${position.source}\0${position.key}`
   return {
     apply(positions) {
-      for (const position of positions) entries.set(keyOf(position), { position, age: 0 })
+      for (const position of positions) {
+        const key = keyOf(position)
+        entries.delete(key)
+        entries.set(key, { position, age: 0 })
+      }
     },
     of: (source) =>
       [...entries.values()].flatMap(({ position }) => (position.source === source ? [position] : [])),

@@ -63,6 +63,22 @@ test('a partial that spans a rotation is joined once', () => {
   assert.match(chain.lines()[0] ?? '', /"log_level":"WARN".*"n":1/)
 })
 
+test('a partial takes no line of a file that does not follow: its own rest is found, or it ends', () => {
+  const chain = createChain()
+  openOrigin(chain, criOrigin(1))
+  chain.feed(1, Buffer.from(`${STAMP} stdout P begun, \n`))
+  chain.send('parse', { type: 'origin_closed', origin: 1, done: true })
+  // Read again behind a damaged frame: neither does it go on in this one, nor this one in what is read next.
+  chain.send('parse', { type: 'origin', origin: criOrigin(2), detached: true })
+  chain.feed(2, Buffer.from(`${STAMP} stdout F whole\n${STAMP} stdout P again\n`))
+  chain.send('parse', { type: 'origin_closed', origin: 2, done: true, cutOff: true })
+  openOrigin(chain, criOrigin(3))
+  chain.feed(3, Buffer.from(`${STAMP} stdout F ended\n`))
+  chain.end()
+  const messages = chain.lines().map((line) => (JSON.parse(line) as { message: string }).message)
+  assert.deepEqual(messages, ['whole', 'again', 'begun, ended'])
+})
+
 test('a partial whose rest never comes is a record when the input ends', () => {
   const chain = createChain()
   openOrigin(chain, criOrigin(1))

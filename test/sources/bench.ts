@@ -16,7 +16,7 @@ export interface Bench {
   /** Every origin message, in order. */
   readonly announced: { origin: Origin; carry?: readonly Carry[] }[]
   readonly slabs: KeptSlab[]
-  readonly closed: { origin: number; done: boolean; path: string }[]
+  readonly closed: { origin: number; done: boolean; cutOff: boolean; path: string }[]
   readonly other: Message[]
   /** All messages to parse, in short form, in order. */
   readonly story: string[]
@@ -85,7 +85,7 @@ export function createBench(options: BenchOptions = {}): Bench {
       const origin = origins.get(message.origin) as Origin
       const path = origin.file?.path ?? ''
       story.push(`closed ${path.split('/').at(-1)}${message.done ? ' done' : ''}`)
-      closed.push({ origin: message.origin, done: message.done, path })
+      closed.push({ origin: message.origin, done: message.done, cutOff: message.cutOff === true, path })
       const at = committed.get(origin.file?.key ?? '')
       if (at && message.done) committed.set(at.key, { ...at, done: true })
     } else other.push(message)

@@ -223,8 +223,8 @@ test('a record begun in a file that is gone is handed on, and ends when nothing 
 })
 
 test('a record begun goes on in the next file, but not behind one that was read before: its rest is not there any more', async () => {
-  for (const read of ['none', 'a part of the next', 'all of the next'] as const) {
-    const folder = `${POD}/${read.replaceAll(' ', '')}`
+  for (const read of ['none', 'a part of the next', 'all of the next', 'the next, which is gone'] as const) {
+    const folder = `${POD}/${read.replaceAll(/\W/g, '')}`
     const [first, second, third] = [
       `${folder}/0.log.20261123-101112`,
       `${folder}/0.log.20261123-101113`,
@@ -239,14 +239,15 @@ test('a record begun goes on in the next file, but not behind one that was read 
     const positions = before.positions().flatMap((position) => {
       if (position.path === fixture.folder.path(first)) return [{ ...position, done: false, carry: [BEGUN] }]
       if (position.path !== fixture.folder.path(second) || read === 'none') return []
-      return [{ ...position, done: read === 'all of the next' }]
+      return [{ ...position, done: read !== 'a part of the next' }]
     })
+    if (read === 'the next, which is gone') rmSync(fixture.folder.path(second))
     fixture.folder.write(third, criLines(4, 2))
     const bench = await fixture.pods({}, positions)
     await bench.until(() => numbers(bench).includes(5), 'the last line')
     await bench.until(() => bench.closed.length >= 1, 'closed')
-    const end = bench.slabs.find(({ path }) => path === fixture.folder.path(first))
-    assert.equal(end?.last ?? false, read !== 'none', read)
+    const end = bench.closed.find(({ path }) => path === fixture.folder.path(first))
+    assert.equal(end?.cutOff, read !== 'none', read)
     await bench.stop()
     rmSync(fixture.folder.path(folder), { recursive: true })
   }

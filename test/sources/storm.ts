@@ -29,8 +29,8 @@ export type Step =
   | { readonly kind: 'disk'; readonly ms: number; readonly every: number }
   /** For so many milliseconds what is asked of packed files is not answered. */
   | { readonly kind: 'hold'; readonly ms: number }
-  /** Of the frames that were sealed, this share of those not durable yet is. */
-  | { readonly kind: 'kill'; readonly share: number; readonly downMs: number }
+  /** Of the frames that were sealed, this share of those not durable yet is; the n-th newest can't be read any more. */
+  | { readonly kind: 'kill'; readonly share: number; readonly downMs: number; readonly damaged?: number }
   | { readonly kind: 'clock'; readonly shiftMs: number }
 
 export interface StormOptions {
@@ -120,6 +120,13 @@ export async function storm(options: StormOptions, steps: readonly Step[]): Prom
   const world = createWorld(options)
   const time = { monotonicMs: 1_000_000, wallShiftMs: 0 }
   const durable: LifeFrame[] = []
+  const spoiled = new Set<string>()
+  function damage(at: number): void {
+    const frame = durable[at]
+    if (frame === undefined) return
+    for (const record of recordsOf(frame)) spoiled.add(record)
+    durable[at] = { positions: [], lines: [] }
+  }
   let meddler: { calls: number; world: WorldStep } | undefined
   let starved = { untilMs: 0, every: 1, calls: 0 }
   let failing = starved
@@ -170,6 +177,7 @@ export async function storm(options: StormOptions, steps: readonly Step[]): Prom
       else if (step.kind === 'kill') {
         durable.push(...life.frames.slice(0, Math.round(life.frames.length * step.share)))
         life.end()
+        if (step.damaged !== undefined) damage(durable.length - step.damaged)
         time.monotonicMs += step.downMs
         life = await start()
       } else fs.unmeddled(() => world.apply(step))
@@ -178,26 +186,41 @@ export async function storm(options: StormOptions, steps: readonly Step[]): Prom
     starved = { untilMs: 0, every: 1, calls: 0 }
     failing = starved
     fs.unmeddled(world.finish)
-    return await settled(world.wholes, () => [...durable, ...life.frames], life)
+    return await settled(() => compare(world.wholes, [...durable, ...life.frames], spoiled), life)
   } finally {
     fs.restore()
     life.end()
   }
 }
 
-async function settled(wholes: readonly string[], frames: () => LifeFrame[], life: IngestLife) {
-  let result = compare(wholes, frames())
+async function settled(compared: () => StormResult, life: IngestLife) {
+  let result = compared()
   for (let passedMs = 0; result.lost.length > 0 && passedMs < END_WITHIN_MS; passedMs += 100) {
     await life.pass(100)
-    result = compare(wholes, frames())
+    result = compared()
     // What was joined wrongly does not come right by waiting.
     if (result.alien.length > 0 && passedMs > END_WITHIN_MS / 10) break
   }
   await life.pass(1000)
-  return compare(wholes, frames())
+  return compared()
 }
 
-function compare(wholes: readonly string[], frames: readonly LifeFrame[]): StormResult {
+const PIECE = /r\d+(?=p\d+;)/g
+
+/** Records that a frame holds, and those begun or ended in it. */
+function recordsOf({ lines, positions }: LifeFrame): string[] {
+  const begun = positions.flatMap(({ carry = [] }) => carry.map(({ bytes }) => Buffer.from(bytes).toString()))
+  return [...lines, ...begun].flatMap((text) => text.match(PIECE) ?? [])
+}
+
+/** Spoiled records, of a frame that can't be read, may be missing, in pieces, or read again; they take nothing of another with them. */
+function compare(
+  wholes: readonly string[],
+  frames: readonly LifeFrame[],
+  spoiled: ReadonlySet<string>,
+): StormResult {
+  const isSpoiled = (text: string): boolean =>
+    (text.match(PIECE) ?? [text]).every((each) => spoiled.has(each))
   const wanted = new Set(wholes)
   const seen = new Map<string, number>()
   for (const { lines } of frames) {
@@ -207,9 +230,9 @@ function compare(wholes: readonly string[], frames: readonly LifeFrame[]): Storm
     }
   }
   return {
-    lost: wholes.filter((whole) => !seen.has(whole)),
-    alien: [...seen.keys()].filter((message) => !wanted.has(message)),
-    twice: [...seen].filter(([, count]) => count > 1).map(([message]) => message),
+    lost: wholes.filter((whole) => !seen.has(whole) && !isSpoiled(whole)),
+    alien: [...seen.keys()].filter((message) => !wanted.has(message) && !isSpoiled(message)),
+    twice: [...seen].flatMap(([message, count]) => (count > 1 && !isSpoiled(message) ? [message] : [])),
     records: wholes.length,
   }
 }

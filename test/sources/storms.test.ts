@@ -29,10 +29,24 @@ function stepOf(random: () => number, diskFails: boolean): Step {
   return { kind: 'clock', shiftMs: [-7_200_000, -1500, 0, 60_000, 7_200_000][between(random, 0, 4)] ?? 0 }
 }
 
-async function run(seed: number, readMs?: number): Promise<void> {
+/** Kills come more often, and each leaves a frame that can't be read, one of the newest. */
+function withDamage(step: Step, random: () => number): Step {
+  const isKill = step.kind === 'kill' || random() < 0.15
+  return isKill ? { kind: 'kill', share: 1, downMs: 0, damaged: between(random, 1, 4) } : step
+}
+
+interface RunOptions {
+  readonly readMs?: number
+  /** With every kill a frame of the journal can't be read any more. */
+  readonly damage?: boolean
+}
+
+async function run(seed: number, { readMs, damage = false }: RunOptions = {}): Promise<void> {
   const random = seededRandom(seed)
   const gzip = random() < 0.75
-  const steps = Array.from({ length: between(random, 10, 50) }, () => stepOf(random, readMs === undefined))
+  const calm = Array.from({ length: between(random, 10, 50) }, () => stepOf(random, readMs === undefined))
+  const damages = seededRandom(seed + 2)
+  const steps = damage ? calm.map((step) => withDamage(step, damages)) : calm
   // Below the number of a log's files the order of its records is given up in the end, as is documented.
   const filesMax = random() < 0.15 ? between(random, 4, 8) : undefined
   const root = mkdtempSync(join(tmpdir(), 'millrace-storm-'))
@@ -68,18 +82,21 @@ const FIRST = Number(process.env['MILLRACE_STORM_SEED'] ?? 1)
 /** A thousand take a few minutes. */
 const COUNT = Number(process.env['MILLRACE_STORMS'] ?? 40)
 
-test('no storm of rotations loses, doubles or mixes a record', async () => {
-  const failures: string[] = []
-  for (let seed = FIRST; seed < FIRST + COUNT; seed++) {
-    await run(seed).catch((error: Error) => failures.push(error.message))
-  }
-  assert.equal(failures.length, 0, `${failures.length} of ${COUNT}\n${failures.slice(0, 3).join('\n')}`)
-})
+for (const damage of [false, true]) {
+  const what = damage ? ' but those of frames that the disk has damaged' : ''
+  test(`no storm of rotations loses, doubles or mixes a record${what}`, async () => {
+    const failures: string[] = []
+    for (let seed = FIRST; seed < FIRST + COUNT; seed++) {
+      await run(seed, { damage }).catch((error: Error) => failures.push(error.message))
+    }
+    assert.equal(failures.length, 0, `${failures.length} of ${COUNT}\n${failures.slice(0, 3).join('\n')}`)
+  })
+}
 
 // With fewer files followed than a log has: one that is read later gave its descriptor up only if it was the very last, so none did, and
 // after half a minute the order was given up.
 test('files of a log that wait for a descriptor and slow packed ones do not wait for each other', () =>
-  run(20_650, 100))
+  run(20_650, { readMs: 100 }))
 
 test('a record that goes on in a packed file stays whole though that file has to wait for minutes', async () => {
   const root = mkdtempSync(join(tmpdir(), 'millrace-storm-'))

@@ -5,6 +5,11 @@ import { headMatches, inodeOf } from './identity.js'
 
 export interface Known extends Omit<FilePosition, 'kind' | 'source' | 'done'> {
   readonly done: boolean
+  /**
+   * A later file of the log was read after this position was written, so this one was read to its end: the frame that told so is damaged.
+   * What is read of it now is read again, and the record begun at its end does not go on in what is read next.
+   */
+  readonly overtaken?: boolean
   /** Size and time of the last change when it was last read: while they stay, there is nothing new in it. */
   readonly size?: number
   readonly mtimeMs?: number
@@ -18,6 +23,8 @@ export interface Ledger {
   settled(file: FoundFile): boolean
   /** There is something about this inode, so its beginning is worth a look. */
   has(file: FoundFile): boolean
+  /** To be called once logs can be told, and before anything is matched. */
+  markOvertaken(logOf: (path: string) => string | undefined): void
   /** The position of the file with this inode and beginning. */
   match(file: FoundFile, head: Uint8Array): Known | undefined
   /** The position of the file that this gzip file was made of; files that still exist unpacked are no candidates. */
@@ -30,6 +37,7 @@ export interface Ledger {
   forget(exists: (inode: string) => boolean): void
 }
 
+/** @param positions in the order in which they were written */
 export function createLedger(
   positions: readonly FilePosition[],
   onInvalid: (position: FilePosition) => void,
@@ -58,6 +66,22 @@ export function createLedger(
         (entry) => entry.size === file.size && entry.mtimeMs === file.mtimeMs,
       ),
     has: (file) => known.has(inodeOf(file)),
+    markOvertaken(logOf) {
+      /** Of the log's file that was read last. */
+      const last = new Map<string | undefined, FilePosition>()
+      for (const position of positions) if (position.offset > 0) last.set(logOf(position.path), position)
+      const overtaken = new Set<string>()
+      for (const position of positions) {
+        const newest = last.get(logOf(position.path))
+        if (newest === position) last.delete(logOf(position.path))
+        else if (newest !== undefined) overtaken.add(position.key)
+      }
+      for (const [inode, list] of known)
+        known.set(
+          inode,
+          list.map((entry) => ({ ...entry, overtaken: overtaken.has(entry.key) })),
+        )
+    },
     match(file, head) {
       return (known.get(inodeOf(file)) ?? [])
         .filter((entry) => entry.identity.headBytes > 0 && headMatches(entry.identity, head))

@@ -64,6 +64,7 @@ export function createOpening(options: OpeningOptions): Opening {
         identity,
         key: usable?.key ?? (identity === undefined ? undefined : keyOf(identity)),
         carry: usable?.carry,
+        isCutOff: usable?.overtaken ?? false,
         reader: plainReader({ fd, offset, lineBytesMax, insideLine }),
       },
       nowMs(),
@@ -103,6 +104,7 @@ export function createOpening(options: OpeningOptions): Opening {
       identity,
       key: known?.key ?? keyOf(identity),
       carry: known?.carry,
+      isCutOff: known?.overtaken ?? false,
     }
     // A gzip file has its size for ever: when all of it was read, only its end has to be told.
     return tailFile(found, { ...start, reader: complete ? emptyReader(startOffset) : undefined }, nowMs())

@@ -8,7 +8,7 @@ import { headMatches, identityOf, inodeOf, keyOf, readHead } from './identity.js
 import type { Ledger } from './ledger.js'
 import type { OpenFiles } from './open-files.js'
 import { plainReader } from './plain-reader.js'
-import { hasBarrier, hasRest, isBarred, isOverdue, offsetOf, tailFile, type TailFile } from './tail-file.js'
+import { hasRest, isBarred, offsetOf, tailFile, type TailFile } from './tail-file.js'
 import type { Wire } from './wire.js'
 
 /** Gzip files decompressed at the same time: each needs a window of its own. */
@@ -84,7 +84,8 @@ export function createReading(options: ReadingOptions): Reading {
     const { path, dev, ino, size, mtimeMs, live, chain, fd } = file
     const reader = plainReader({ fd, offset: 0, lineBytesMax: options.lineBytesMax })
     const found = { path, dev, ino, size, mtimeMs, live, gz: false, wanted: true }
-    const fresh = { chain, fd, startOffset: 0, identity: undefined, key: undefined, carry: undefined, reader }
+    const nothing = { identity: undefined, key: undefined, carry: undefined }
+    const fresh = { chain, fd, startOffset: 0, ...nothing, isCutOff: false, reader }
     Object.assign(file, { ...tailFile(found, fresh, nowMs()), order: file.order, queued: file.queued })
   }
 
@@ -121,16 +122,10 @@ export function createReading(options: ReadingOptions): Reading {
 
   /** Called for a file that has been read to its end: is this end final? */
   function endWhenDone(file: TailFile): void {
-    // Whether what follows was read before can be seen when it can be opened; nothing of it is read earlier anyway.
-    const isUnsure = file.startOffset > 0 && !file.isCutOff && hasBarrier(file.chain)
-    if (isUnsure && !isOverdue(file.chain, nowMs())) return
     const next = file.chain.files[1]
     const followed = next !== undefined || file.chain.waiting > 0
-    // What follows was read in an earlier life, before this one's end: a damaged frame in the journal leaves such positions. The rest of a
-    // record begun here was there; the next line that is read is another.
-    const isCutOff = file.isCutOff || (next !== undefined && next.startOffset > 0)
     // An unfinished line ends with its file; an open partial goes on in the log's next one.
-    const end = (): void => finish(file, !followed || hasRest(file) || isCutOff)
+    const end = (): void => finish(file, !followed || hasRest(file))
     if (once || file.gz || file.fd < 0) return end()
     if (file.live) return
     if (next !== undefined && !hasRest(file) && hasData(next)) {
@@ -170,6 +165,7 @@ export function createReading(options: ReadingOptions): Reading {
         key: file.key ?? keyOf(identity),
         offset,
         done,
+        overtaken: file.isCutOff,
         ...(file.fd < 0 ? {} : { size, mtimeMs }),
       },
       inodeOf(file),

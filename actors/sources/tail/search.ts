@@ -236,6 +236,7 @@ export function createSearch(options: SearchOptions): Search {
       packed.clear()
       reached.clear()
       const nowMs = options.nowMs()
+      if (first) ledger.markOvertaken((path) => options.logOf(path)?.key)
       // What still exists unpacked is known before gzip files are asked where they come from.
       for (const log of logs) applyLog(log, false)
       for (const log of logs) if (log.files.some((file) => file.gz)) applyLog(log, true)

@@ -2,6 +2,7 @@
 import { closeSync } from 'node:fs'
 import type { Carry, FileIdentity } from '../../../protocol/positions.js'
 import type { FoundFile, FoundLog } from './found.js'
+import type { Known } from './ledger.js'
 import { emptyReader, type LineReader } from './reader.js'
 
 /** A log's open files, oldest first. Only the first is read; the others are held until it is finished. */
@@ -51,7 +52,7 @@ export interface TailFile {
   waitToldMs: number | undefined
   /** Since when reading it fails, monotonic ms. */
   failingMs: number | undefined
-  /** A file behind it in the listing was read in an earlier life, before this one's end. */
+  /** A later file of its log was read in an earlier life: a record begun at its end had its rest there. */
   isCutOff: boolean
   /** Monotonic ms. */
   firstDataMs: number | undefined
@@ -64,7 +65,7 @@ export interface TailFile {
 
 export type TailFileStart = Pick<
   TailFile,
-  'chain' | 'fd' | 'startOffset' | 'identity' | 'key' | 'carry' | 'reader'
+  'chain' | 'fd' | 'startOffset' | 'identity' | 'key' | 'carry' | 'isCutOff' | 'reader'
 >
 
 export function tailFile(found: FoundFile, start: TailFileStart, nowMs: number): TailFile {
@@ -84,7 +85,6 @@ export function tailFile(found: FoundFile, start: TailFileStart, nowMs: number):
     unpacking: false,
     waitToldMs: undefined,
     failingMs: undefined,
-    isCutOff: false,
     firstDataMs: undefined,
     grewMs: nowMs,
     nextLookMs: nowMs,
@@ -96,7 +96,7 @@ export function tailFile(found: FoundFile, start: TailFileStart, nowMs: number):
 /** A file that is nowhere to be found, but a record that it began is known from its position. */
 export function vanishedFile(
   chain: Chain,
-  known: { path: string; key: string; identity: FileIdentity; offset: number; carry?: readonly Carry[] },
+  known: Pick<Known, 'path' | 'key' | 'identity' | 'offset' | 'carry' | 'overtaken'>,
   nowMs: number,
 ): TailFile {
   const { dev, ino } = known.identity
@@ -111,9 +111,9 @@ export function vanishedFile(
     wanted: true,
   }
   const reader = emptyReader(known.offset)
-  const { identity, key, carry, offset: startOffset } = known
+  const { identity, key, carry, overtaken: isCutOff = false, offset: startOffset } = known
   return {
-    ...tailFile(found, { chain, fd: -1, startOffset, identity, key, carry, reader }, nowMs),
+    ...tailFile(found, { chain, fd: -1, startOffset, identity, key, carry, isCutOff, reader }, nowMs),
     order: -2,
   }
 }

@@ -46,6 +46,7 @@ export function createWire({ context, source, slab, logs }: WireOptions): Wire {
         file: { key, path, identity },
       },
       ...(first && carry !== undefined && carry.length > 0 ? { carry } : {}),
+      ...(first && (file.startOffset > 0 || file.isCutOff) ? { detached: true } : {}),
     })
   }
 
@@ -99,7 +100,9 @@ export function createWire({ context, source, slab, logs }: WireOptions): Wire {
       send(file, { bytes: 0, offset, endOffset: offset, cut: false }, last)
     },
     close(file, done) {
-      if (file.originId !== 0) context.send('parse', { type: 'origin_closed', origin: file.originId, done })
+      const cutOff = file.isCutOff ? ({ cutOff: true } as const) : {}
+      if (file.originId !== 0)
+        context.send('parse', { type: 'origin_closed', origin: file.originId, done, ...cutOff })
     },
   }
 }
