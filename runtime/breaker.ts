@@ -33,7 +33,7 @@ export type BreakerPass = number
 
 const BUCKETS = 10
 
-/** closed → open (over `failed_share` of at least `requests_min` failed in `window`) → half-open after `open` → closed by one success. */
+/** closed → open (a request failed, and over `failed_share` of at least `requests_min` in `window`) → half-open after `open` → closed by one success. */
 export function createBreaker(
   options: BreakerOptions,
   clock: Clock,
@@ -84,7 +84,9 @@ export function createBreaker(
     record(pass, ok) {
       if (pass !== turn || held !== undefined) return
       if (state === 'half_open') change(ok ? 'closed' : 'open')
-      else if (state === 'closed' && count(ok)) change('open')
+      // Not by a success, though the failures before it may be too many with it: what failed is tried again and becomes the probe, while
+      // behind a success there may be nothing left that is, and nothing new comes as long as it is open.
+      else if (state === 'closed' && count(ok) && !ok) change('open')
     },
     abandon(pass) {
       if (pass === turn) probing = false

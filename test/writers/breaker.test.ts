@@ -39,6 +39,15 @@ test('four failures alone do not open it, and failures that lie outside the wind
   assert.equal(breaker.state(), 'closed')
 })
 
+test('a success never opens it: behind it there may be nothing left that would be the probe', () => {
+  const breaker = createBreaker(options, createFakeClock())
+  for (let n = 0; n < 4; n++) breaker.record(pass(breaker), false)
+  breaker.record(pass(breaker), true)
+  assert.equal(breaker.state(), 'closed')
+  breaker.record(pass(breaker), false)
+  assert.equal(breaker.state(), 'open')
+})
+
 test('while open nothing passes; half-open one probe at a time, whose result decides', () => {
   const clock = createFakeClock()
   const breaker = createBreaker(options, clock)
