@@ -2,7 +2,7 @@
 import type { AuditTask } from '../../protocol/audit.js'
 import type { ElasticsearchOptions } from '../../protocol/config/backends.js'
 import { createIndexNames } from '../writers/elasticsearch/index-name.js'
-import { type Exchange, noAnswer } from './exchange.js'
+import { answerOf, type Exchange, noAnswer } from './exchange.js'
 import { type BackendReader, type Held, type HeldRecord, numbersOf, spansOf } from './reader.js'
 import { canonicalOf, sourcesOf } from './sources.js'
 
@@ -51,17 +51,19 @@ export function createElasticsearchReader(
   const searchPath = (tasks: readonly AuditTask[], more = ''): string =>
     `/${indicesOf(tasks)}/_search?ignore_unavailable=true&allow_no_indices=true${more}`
 
-  async function search<T extends Searched>(path: string, body: object): Promise<T | undefined> {
+  async function search<T extends Searched>(
+    path: string,
+    body: object,
+  ): Promise<{ answer: T; text: string }> {
     const bytes = await exchange.ask('POST', path, JSON.stringify(body))
-    return bytes === undefined ? undefined : whole<T>(bytes)
-  }
-
-  /** A part of the shards is no answer: what lies in the others would look lost. */
-  function whole<T extends Searched>(bytes: Buffer): T {
-    const answer = JSON.parse(bytes.toString()) as T
+    // Indices that are not there are no reason: the search asks for those that are.
+    if (bytes === undefined) throw noAnswer(name, 'answers a search with 404: check the url')
+    const text = bytes.toString()
+    const answer = answerOf<T>(name, text, ({ _shards }) => typeof _shards.failed === 'number')
+    // What lies in the other shards would look lost.
     if (answer.timed_out || answer._shards.failed > 0)
       throw noAnswer(name, 'has answered a search for a part of its shards only')
-    return answer
+    return { answer, text }
   }
 
   /** Ranges of record numbers that are not there once each: counting by id reads the index only, never a document. */
@@ -72,13 +74,13 @@ export function createElasticsearchReader(
     type Counted = Searched & {
       aggregations?: { ranges: { buckets: Record<string, { doc_count: number }> } }
     }
-    const answer = await search<Counted>(searchPath(ranges.map(({ task }) => task)), {
+    const { answer } = await search<Counted>(searchPath(ranges.map(({ task }) => task)), {
       size: 0,
       track_total_hits: false,
       query: { terms: { batch_id: [...new Set(ranges.map(({ task }) => task.id))] } },
       aggs: { ranges: { filters: { filters } } },
     })
-    const buckets = answer?.aggregations?.ranges.buckets ?? {}
+    const buckets = answer.aggregations?.ranges.buckets ?? {}
     return ranges.filter(({ from, to }, n) => (buckets[n]?.doc_count ?? 0) !== to - from)
   }
 
@@ -93,8 +95,12 @@ export function createElasticsearchReader(
       )
       const values = some.flatMap(({ task, from, to }) => idsOf(task, from, to))
       type Found = Searched & { hits?: { hits?: { _id: string }[] } }
-      const answer = await search<Found>(path, { size: HITS_MAX, _source: false, query: { ids: { values } } })
-      for (const { _id } of answer?.hits?.hits ?? []) ids.push(_id)
+      const { answer } = await search<Found>(path, {
+        size: HITS_MAX,
+        _source: false,
+        query: { ids: { values } },
+      })
+      for (const { _id } of answer.hits?.hits ?? []) ids.push(_id)
     }
     return ids
   }
@@ -104,13 +110,13 @@ export function createElasticsearchReader(
     type: 'elasticsearch',
     async counts(tasks) {
       const ids = tasks.map(({ id }) => id)
-      const answer = await search<Searched & { aggregations?: { batches: Terms } }>(searchPath(tasks), {
+      const { answer } = await search<Searched & { aggregations?: { batches: Terms } }>(searchPath(tasks), {
         size: 0,
         track_total_hits: false,
         query: { terms: { batch_id: ids } },
         aggs: { batches: { terms: { field: 'batch_id', size: ids.length } } },
       })
-      const batches = answer?.aggregations?.batches
+      const batches = answer.aggregations?.batches
       if (batches === undefined) return new Map()
       // Exact only so (docs: "Terms aggregation", document counts are approximate).
       if (batches.sum_other_doc_count + batches.doc_count_error_upper_bound > 0)
@@ -155,10 +161,8 @@ export function createElasticsearchReader(
         const values = numbers.slice(at, at + RECORDS_PER_QUERY).map((n) => `${task.id}-${n}`)
         // No filter_path and no source filtering: only so do the bytes come back as they were sent.
         const body = { size: HITS_MAX, query: { ids: { values } } }
-        const bytes = await exchange.ask('POST', searchPath([task]), JSON.stringify(body))
-        if (bytes === undefined) continue
-        whole(bytes)
-        for (const { id, source } of sourcesOf(bytes.toString()))
+        const { text } = await search(searchPath([task]), body)
+        for (const { id, source } of sourcesOf(text))
           found.set(Number(id.slice(task.id.length + 1)), { line: canonicalOf(source, task.id) })
       }
       return found

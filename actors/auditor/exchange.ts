@@ -89,6 +89,17 @@ export function createExchange({
   }
 }
 
+/** What a gateway in front of the backend says with status 200 is no answer either. */
+export function answerOf<Answer>(name: string, text: string, isAnswer: (answer: Answer) => boolean): Answer {
+  try {
+    const answer = JSON.parse(text) as Answer
+    if (isAnswer(answer)) return answer
+  } catch (error) {
+    if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error
+  }
+  throw noAnswer(name, `answers a query with what is no answer to it: ${JSON.stringify(text.slice(0, 100))}`)
+}
+
 export function noAnswer(name: string, what: string, cause?: unknown): MillraceError {
   return new MillraceError('audit.backend', `backend ${name} ${what}`, { cause })
 }

@@ -4,7 +4,7 @@ import type { LokiOptions } from '../../protocol/config/backends.js'
 import { MillraceError } from '../../protocol/errors.js'
 import { labelsOf } from '../writers/loki/labels.js'
 import { readPages } from '../writers/loki/lookup.js'
-import { type Exchange, noAnswer, TOO_MUCH } from './exchange.js'
+import { answerOf, type Exchange, noAnswer, TOO_MUCH } from './exchange.js'
 import { type BackendReader, type Held, type HeldRecord, numbersOf, spansOf } from './reader.js'
 
 /** Frames further apart do not share a query: it would read all that lies between. */
@@ -36,6 +36,11 @@ export function createLokiReader(
     return bytes.toString()
   }
 
+  function resultOf<Item>(text: string): readonly Item[] {
+    type Answer = { readonly data: { readonly result: readonly Item[] } }
+    return answerOf<Answer>(name, text, ({ data }) => Array.isArray(data.result)).data.result
+  }
+
   /** Records by batch in the span. The range [R] at T covers (T−R, T], in whole ms; entries have ns. */
   async function countIn(span: AuditSpan, ids: readonly string[] | undefined): Promise<Map<string, number>> {
     const filter = ids === undefined ? '' : ` | batch_id${matching(ids)}`
@@ -43,8 +48,9 @@ export function createLokiReader(
     const range = `${toMs - Math.floor(span.fromMs) + 1}ms`
     const query = `sum by (batch_id) (count_over_time(${selector}${filter} [${range}]))`
     const text = await get('query', new URLSearchParams({ query, time: `${toMs}000000` }))
-    const { data } = JSON.parse(text) as { data: { result: readonly Sample[] } }
-    return new Map(data.result.map(({ metric, value }) => [metric.batch_id ?? '', Number(value[1])]))
+    return new Map(
+      resultOf<Sample>(text).map(({ metric, value }) => [metric.batch_id ?? '', Number(value[1])]),
+    )
   }
 
   /** Frames of one window; halved when that is more than one answer may hold, in the end asked for by id. */
@@ -105,8 +111,7 @@ export function createLokiReader(
             direction: 'forward',
           }),
         )
-        const { data } = JSON.parse(text) as { data: { result: { values: Values[] }[] } }
-        const values = data.result.flatMap((stream) => stream.values)
+        const values = resultOf<{ values: Values[] }>(text).flatMap((stream) => stream.values)
         let newestNs = startNs
         for (const value of values) {
           if (BigInt(value[0]) > newestNs) newestNs = BigInt(value[0])

@@ -124,6 +124,27 @@ test('a backend that does not answer postpones: nothing is a difference, nothing
   assert.deepEqual(outcomes(await scene.engine.check([task])), ['repaired'])
 })
 
+test('a gateway that answers in the place of a backend postpones, and its words are told', async (t) => {
+  const scene = await auditScene(t)
+  const task = await scene.store(frameOf(1))
+  for (const backend of ['es', 'loki'] as const) {
+    for (const [body, status = 200] of [
+      ['{}'],
+      ['null'],
+      ['<html>sign in</html>'],
+      ['no such page', 404],
+    ] as const) {
+      scene[backend].setFaults({ status, body, on: 'all' })
+      const [verdict] = await scene.engine.check([task])
+      assert.equal(verdict?.outcome, 'postponed', `${backend} ${body}`)
+      const words = status === 404 ? 'with 404' : JSON.stringify(body)
+      assert.ok(verdict.reason?.includes(words), verdict.reason)
+      scene[backend].setFaults({})
+    }
+  }
+  assert.deepEqual(outcomes(await scene.engine.check([task])), ['agreed'])
+})
+
 test('more frames than Loki may answer with in one query are asked for in parts', async (t) => {
   const scene = await auditScene(t, { loki: { seriesMax: 10 } })
   const tasks = []

@@ -255,6 +255,24 @@ function indexTests(suite: Suite): void {
     assert.match((await suite.call('GET', `/${name}-none*/_count`)).text, /"count":0/)
   })
 
+  test('a search that may pass over indices finds what is in the others, and says so where there are none', async () => {
+    const name = `${suite.prefix}-some`
+    const keyword = '{"mappings":{"properties":{"batch_id":{"type":"keyword"}}}}'
+    assert.equal((await suite.call('PUT', `/${name}`, keyword)).status, 200)
+    await suite.bulk(name, [['s-1', '{"batch_id":"S"}']])
+    await esRefresh(suite.url(), name)
+    const query = '{"size":1,"aggs":{"b":{"terms":{"field":"batch_id"}}}}'
+    const parameters =
+      'ignore_unavailable=true&allow_no_indices=true&filter_path=timed_out,_shards.failed,hits.hits._id'
+    const search = async (indices: string, paths = '') =>
+      JSON.parse(
+        (await suite.call('POST', `/${indices}/_search?${parameters}${paths}`, query)).text,
+      ) as unknown
+    const whole = { timed_out: false, _shards: { failed: 0 } }
+    assert.deepEqual(await search(`${name},${name}-none`), { ...whole, hits: { hits: [{ _id: 's-1' }] } })
+    assert.deepEqual(await search(`${name}-none`, ',aggregations'), whole)
+  })
+
   test('deleting by a wildcard is refused', async () => {
     assert.equal((await suite.call('DELETE', `/${suite.prefix}-none*`)).status, 400)
     assert.equal((await suite.call('DELETE', `/${suite.prefix}-none`)).status, 404)

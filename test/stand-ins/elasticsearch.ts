@@ -103,9 +103,8 @@ function route(request: Request, parts: readonly string[], store: Store): Answer
 function onIndex(request: Request, name: string, [verb, id]: readonly string[], store: Store): Answer {
   if (verb === '_mget') return runMultiGet(request, name, store)
   const { found, missing } = store.matching(name)
-  if (missing !== undefined) {
-    return request.query.get('ignore_unavailable') === 'true' ? json(nothingFound) : indexNotFound(missing)
-  }
+  if (missing !== undefined && request.query.get('ignore_unavailable') !== 'true')
+    return indexNotFound(missing)
   const [index] = found
   if (verb === '_refresh')
     return json({ _shards: { total: found.length, successful: found.length, failed: 0 } })
@@ -182,12 +181,6 @@ function catIndices(expression: string, store: Store): Answer {
 
 const noHandler = ({ method, path }: Request): Answer =>
   json({ error: `no handler found for uri [${path}] and method [${method}]` }, null, 400)
-
-const nothingFound = {
-  count: 0,
-  hits: { total: { value: 0, relation: 'eq' }, max_score: null, hits: [] },
-  _shards: {},
-}
 
 const info = {
   name: 'stand-in',

@@ -51,7 +51,7 @@ export function runSearch(request: Request, indices: readonly Index[]): Answer {
           ...(withSource ? { _source: raw(document) } : {}),
         })),
       },
-      ...aggregations(hits, body.aggs ?? body.aggregations),
+      ...(indices.length === 0 ? {} : aggregations(hits, body.aggs ?? body.aggregations)),
     }
     return json(answer, request.query.get('filter_path'))
   })

@@ -69,16 +69,17 @@ export function createStore(): Store {
     },
     matching(expression) {
       const found = new Map<string, Index>()
+      let missing: string | undefined
       for (const part of expression.split(',')) {
         const exact = indices.get(part)
         if (exact !== undefined) found.set(part, exact)
-        else if (!isPattern(part)) return { found: [], missing: part }
+        else if (!isPattern(part)) missing ??= part
         else {
           const pattern = wildcard(part === '_all' ? '*' : part)
           for (const index of indices.values()) if (pattern.test(index.name)) found.set(index.name, index)
         }
       }
-      return { found: [...found.values()] }
+      return { found: [...found.values()], ...(missing === undefined ? {} : { missing }) }
     },
   }
 }
