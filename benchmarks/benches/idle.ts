@@ -9,8 +9,7 @@ import { type Usage, usageOf } from '../harness/process.js'
 
 const LOOK_WORK = fileURLToPath(new URL('./idle-look-work.js', import.meta.url))
 const REFERENCE = 'a process that looks at each file once a second'
-/** Start-up, the first records and their acknowledgements are over by then. */
-const SETTLE_MS = 5000
+const REFERENCE_SETTLE_MS = 1000
 
 export const idleBench: Bench = {
   name: 'idle',
@@ -24,11 +23,18 @@ export const idleBench: Bench = {
   rounds: { default: 3, quick: 1, warmUp: 0 },
   options: {
     files: { value: 'n', default: '100', text: 'open files' },
+    settle: {
+      value: 'n',
+      default: '75',
+      quick: '3',
+      text: 'seconds before that: folders without a change for a minute are looked at more rarely',
+    },
     seconds: { value: 'n', default: '30', quick: '3', text: 'how long it is watched' },
   },
   async open(options, kit) {
     const { scratch } = kit
     const files = options.number('files', 1)
+    const settleMs = options.number('settle', 1) * 1000
     const seconds = options.number('seconds', 1)
     const sinks = await kit.sinks()
     const root = scratch.fresh('idle')
@@ -43,7 +49,7 @@ export const idleBench: Bench = {
           role: 'reference',
           async measure() {
             const child = spawn(process.execPath, [LOOK_WORK, root], { stdio: 'ignore' })
-            await sleep(SETTLE_MS / 5)
+            await sleep(REFERENCE_SETTLE_MS)
             const measured = await watch(() => usageOf(child.pid ?? 0), seconds)
             child.kill()
             return measured
@@ -56,7 +62,7 @@ export const idleBench: Bench = {
           async measure() {
             const node = await startLiveNode({ scratch, name: 'idle', root, sinks })
             try {
-              await sleep(SETTLE_MS)
+              await sleep(settleMs)
               const { counters } = await node.status()
               if (counters.readRecords !== files)
                 throw new Error(`read ${counters.readRecords} of ${files} records`)
