@@ -49,7 +49,11 @@ const OPTIONS: Declarations = {
     default: 'README.md',
     text: 'whose figures, between their markers, are rewritten',
   },
-  minutes: { value: 'n', default: `${MINUTES}`, text: 'what does not fit into so many is left out, and said' },
+  minutes: {
+    value: 'n',
+    default: `${MINUTES}`,
+    text: 'what does not fit into so many is left out, and said',
+  },
   only: { value: 'names', text: 'these alone, such as pipeline,idle' },
   quick: { text: 'small and short, each: shows that all of it works, not how fast' },
   help: { text: 'show this' },

@@ -20,7 +20,6 @@ export interface SampleOptions {
 /** Between two ticks at least. */
 const TICK_MS = 20
 const NEVER = Number.POSITIVE_INFINITY
-const COUNT_EVERY_MS = 500
 /** What the services had is told to the actor `traffic` this often. */
 const STEP_MS = 1000
 /**
@@ -39,13 +38,13 @@ export function sample(context: ActorContext, options: SampleOptions): Actor {
   const sealer = createSealer(context, scanner, codec, frameBytesMax, streams, origins)
   let openedAtMs = 0
   let dirtyAtMs = 0
-  let countedAtMs = 0
   let steppedAtMs = context.clock.monotonic()
   let flowing = true
   /** An operator has stopped the sources. */
   let held = false
   let ended = false
   let cancelTick = (): void => undefined
+  let cancelStep = (): void => undefined
   let ticking = false
   let tickAtMs = NEVER
 
@@ -108,7 +107,7 @@ export function sample(context: ActorContext, options: SampleOptions): Actor {
     if (sealer.waiting() || !(flowing || held)) return 0
     const recordsMs = scanner.frameCount() > 0 ? openedAtMs + options.records.batch_age_max : NEVER
     const positionsMs = dirtyAtMs > 0 ? dirtyAtMs + POSITIONS_AGE_MS : NEVER
-    return Math.min(recordsMs, positionsMs, countedAtMs + COUNT_EVERY_MS, steppedAtMs + STEP_MS)
+    return Math.min(recordsMs, positionsMs)
   }
 
   /** After anything that may be due before the tick that is waited for. */
@@ -133,17 +132,14 @@ export function sample(context: ActorContext, options: SampleOptions): Actor {
     const positionsDue = dirtyAtMs > 0 && now - dirtyAtMs >= POSITIONS_AGE_MS
     // Never wait for a slot in a timer: the frame can grow on until one is free.
     if ((recordsDue || positionsDue || sealer.waiting()) && context.slots.free() > 0) seal()
-    if (now - countedAtMs >= COUNT_EVERY_MS) {
-      countedAtMs = now
-      streams.count()
-    }
-    if (now - steppedAtMs >= STEP_MS) step(now)
     setFlow()
   }
 
-  function step(now: number): void {
+  function step(): void {
+    const now = context.clock.monotonic()
     const elapsedMs = now - steppedAtMs
     steppedAtMs = now
+    live.betweenBatches()
     context.send('traffic', { type: 'traffic', elapsedMs, services: streams.take() })
   }
 
@@ -157,11 +153,13 @@ export function sample(context: ActorContext, options: SampleOptions): Actor {
       context.send('journal', { type: 'ingest_started', epoch: context.epoch })
       ticking = true
       hurry()
+      cancelStep = context.clock.every(STEP_MS, step)
       live.start()
     },
     stop() {
       ticking = false
       cancelTick()
+      cancelStep()
       live.stop()
       streams.take()
       if (!ended) finish()

@@ -4,7 +4,7 @@ import type { RecordsOptions } from '../../protocol/config/node.js'
 import type { KubernetesSourceOptions } from '../../protocol/config/sources.js'
 import type { Actor, ActorContext } from '../../runtime/actor.js'
 import { describeContainer, namespaceFilter } from './kubernetes/describe.js'
-import { containerLogOf, findContainerLogs, type ContainerLog } from './kubernetes/find.js'
+import { containerLogOf, containerLogSearch, type ContainerLog } from './kubernetes/find.js'
 import { createPodLabels, type PodLabels } from './kubernetes/pod-labels.js'
 import { createPodReport } from './kubernetes/pod-report.js'
 import type { PodsApi } from './kubernetes/pods-api.js'
@@ -59,7 +59,7 @@ export function kubernetesSource(context: ActorContext, source: KubernetesSource
     tail: options,
     records,
     logs: {
-      find: () => findContainerLogs({ root, wantsNamespace, folders, conditions }),
+      find: containerLogSearch({ root, wantsNamespace, folders, conditions }),
       logOf: (path) => containerLogOf(root, path),
       describe,
       admit: (log, waitedMs) => !isContainerLog(log) || labels.admit(log.pod.podUid, waitedMs),

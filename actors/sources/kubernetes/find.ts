@@ -1,7 +1,8 @@
 // Finds container logs under /var/log/pods.
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import type { Conditions } from '../tail/conditions.js'
-import type { Folders } from '../tail/folder.js'
+import type { Entry, Folders } from '../tail/folder.js'
 import type { FoundFile, FoundLog } from '../tail/found.js'
 import { isContainerName, parseLogName, parsePodFolder, type LogName, type PodFolder } from './pod-path.js'
 
@@ -18,39 +19,67 @@ export interface FindOptions {
   readonly conditions: Conditions
 }
 
+/** An entry of the root, read once for as long as the root stays as it is. */
+interface PodEntry {
+  readonly path: string
+  readonly pod: PodFolder | undefined
+}
+
 /** Readings of a folder that changes all the time; the last one is handed on as torn. */
 const TRIES_MAX = 10
 
-/** All container logs, each with its rotated files in the order of their rotation. */
-export function findContainerLogs(options: FindOptions): ContainerLog[] {
+/**
+ * A search for all container logs, each with its rotated files in the order of their rotation. A log of which nothing has changed is the
+ * same object as in the search before.
+ */
+export function containerLogSearch(options: FindOptions): () => ContainerLog[] {
   const { root, folders, conditions, wantsNamespace } = options
-  const logs: ContainerLog[] = []
-  folders.begin()
-  for (const { name } of folders.list(root)) {
-    const pod = parsePodFolder(name)
-    if (pod === undefined) {
-      // Hidden entries (lost+found, .snapshot) are nobody's log.
-      if (!name.startsWith('.')) conditions.report(join(root, name), 'malformed_path')
-      continue
-    }
-    if (!wantsNamespace(pod.namespace)) continue
-    for (const container of folders.list(join(root, name))) {
-      const folder = join(root, name, container.name)
-      if (isContainerName(container.name)) logs.push(...snapshotOf(folder, pod, container.name, folders))
-      else conditions.report(folder, 'malformed_path')
-    }
+  const podEntries = new WeakMap<Entry, PodEntry>()
+
+  function podOf(entry: Entry): PodEntry {
+    const known = podEntries.get(entry)
+    if (known !== undefined) return known
+    const read = { path: join(root, entry.name), pod: parsePodFolder(entry.name) }
+    podEntries.set(entry, read)
+    return read
   }
-  return logs
+
+  return () => {
+    const logs: ContainerLog[] = []
+    folders.begin()
+    for (const entry of folders.list(root)) {
+      const { path, pod } = podOf(entry)
+      if (pod === undefined) {
+        // Hidden entries (lost+found, .snapshot) are nobody's log.
+        if (!entry.name.startsWith('.')) conditions.report(path, 'malformed_path')
+        continue
+      }
+      if (!wantsNamespace(pod.namespace)) continue
+      for (const { name } of folders.list(path)) {
+        const folder = `${path}/${name}`
+        if (isContainerName(name)) logs.push(...snapshotOf(folder, pod, name, folders))
+        else conditions.report(folder, 'malformed_path')
+      }
+    }
+    return logs
+  }
 }
 
 /** A folder that is being rotated is read again. */
-function snapshotOf(folder: string, pod: PodFolder, containerName: string, folders: Folders): ContainerLog[] {
-  let logs: ContainerLog[] = []
-  for (let tries = 0; tries < TRIES_MAX; tries++) {
-    logs = logsOf(folder, pod, containerName, folders)
-    if (folders.isConsistent(folder)) return logs
-  }
-  return logs.map((log) => ({ ...log, torn: true }))
+function snapshotOf(
+  folder: string,
+  pod: PodFolder,
+  containerName: string,
+  folders: Folders,
+): readonly ContainerLog[] {
+  return folders.kept<readonly ContainerLog[]>(folder, (before) => {
+    let logs: readonly ContainerLog[] = []
+    for (let tries = 0; tries < TRIES_MAX; tries++) {
+      logs = logsOf(folder, pod, containerName, folders)
+      if (folders.isConsistent(folder)) return isDeepStrictEqual(logs, before) ? (before ?? logs) : logs
+    }
+    return logs.map((log) => ({ ...log, torn: true }))
+  })
 }
 
 function logsOf(folder: string, pod: PodFolder, containerName: string, folders: Folders): ContainerLog[] {

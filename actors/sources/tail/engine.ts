@@ -119,7 +119,7 @@ export function createTailEngine(options: TailEngineOptions): TailEngine {
   function look(): void {
     if (stopped) return
     const dueMs = flowOpen ? lookAtDue() : 0
-    const quietMs = once ? 0 : Math.min(dueMs - nowMs(), tail.rescan)
+    const quietMs = once ? 0 : Math.min(Math.ceil(dueMs - nowMs()), tail.rescan)
     cancelPoll()
     cancelPoll = clock.after(Math.max(tail.poll, quietMs), () => guarded(look))
     if (flowOpen && turns.length() === 0) finishOnce()

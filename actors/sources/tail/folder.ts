@@ -24,6 +24,11 @@ export interface Folders {
   isConsistent(path: string): boolean
   /** Whether the present listing is an old one, because the folder cannot be read now. */
   isStale(path: string): boolean
+  /**
+   * What was made of a folder and its files, as long as both are what they were: while the folder has not changed, it is made anew only
+   * every STAT_SEARCHES, with what there was before, each folder in its own turn.
+   */
+  kept<T extends object>(path: string, make: (before: T | undefined) => T): T
   /** To be called before every search: what was not asked for in the last one is forgotten. */
   begin(): void
 }
@@ -58,12 +63,19 @@ interface Looked {
   readonly search: number
 }
 
+interface Kept {
+  readonly made: object
+  readonly listing: Listing | undefined
+}
+
 /** `nowMs` is monotonic. */
 export function createFolders(conditions: Conditions, nowMs: () => number): Folders {
   let last = new Map<string, Listing>()
   let current = new Map<string, Listing>()
   let lastLooked = new Map<string, Looked>()
   let looked = new Map<string, Looked>()
+  let lastKept = new Map<string, Kept>()
+  let kept = new Map<string, Kept>()
   /** Folders of files that were asked about just now. */
   let touched = new Set<string>()
   /** Folders with a listed name that was gone when it was looked at. */
@@ -135,6 +147,11 @@ export function createFolders(conditions: Conditions, nowMs: () => number): Fold
     )
   }
 
+  function isKept(folder: Listing | undefined, { listing: before }: Kept): boolean {
+    if (folder === undefined || before !== folder || folder.symlinks.size > 0) return false
+    return (search + folder.phase) % STAT_SEARCHES !== 0
+  }
+
   return {
     list: (path) => listing(path)?.entries ?? [],
     stat(path) {
@@ -167,12 +184,26 @@ export function createFolders(conditions: Conditions, nowMs: () => number): Fold
       return false
     },
     isStale: (path) => stale.has(path),
+    kept<T extends object>(path: string, make: (before: T | undefined) => T): T {
+      const folder = listing(path)
+      const before = lastKept.get(path)
+      if (before !== undefined && isKept(folder, before)) {
+        kept.set(path, before)
+        return before.made as T
+      }
+      const made = make(before?.made as T | undefined)
+      // Read again in the meantime, or torn: then there is another listing now, or none.
+      kept.set(path, { made, listing: current.get(path) })
+      return made
+    },
     begin() {
       stale = new Set()
       last = current
       current = new Map()
       lastLooked = looked
       looked = new Map()
+      lastKept = kept
+      kept = new Map()
       touched = new Set()
       search++
     },

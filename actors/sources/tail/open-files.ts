@@ -9,6 +9,8 @@ export interface OpenFiles {
   at(inode: string): TailFile | undefined
   /** Descriptors held. */
   count(): number
+  /** Another number after each file that came or went. */
+  changes(): number
   add(file: TailFile): void
   /** Puts a log's files in the order in which they were written. */
   order(chain: Chain): void
@@ -20,6 +22,7 @@ export interface OpenFiles {
 export function createOpenFiles(): OpenFiles {
   const chains = new Map<string, Chain>()
   const byInode = new Map<string, TailFile>()
+  let changes = 0
   function dropWhenEmpty(chain: Chain): void {
     const isEmpty = chain.files.length === 0 && chain.waiting === 0
     if (isEmpty && chains.get(chain.log.key) === chain) chains.delete(chain.log.key)
@@ -45,7 +48,9 @@ export function createOpenFiles(): OpenFiles {
     chains: () => chains.values(),
     at: (inode) => byInode.get(inode),
     count: () => byInode.size,
+    changes: () => changes,
     add(file) {
+      changes++
       if (file.fd >= 0) byInode.set(inodeOf(file), file)
       file.chain.files.push(file)
     },
@@ -54,6 +59,7 @@ export function createOpenFiles(): OpenFiles {
       dropWhenEmpty(chain)
     },
     remove(file) {
+      changes++
       release(file)
       if (byInode.get(inodeOf(file)) === file) byInode.delete(inodeOf(file))
       const { files } = file.chain

@@ -49,6 +49,7 @@ export interface Reading {
 
 export function createReading(options: ReadingOptions): Reading {
   const { open, ledger, conditions, wire, slab, once, pollMs, lineWaitMaxMs, nowMs, enqueue } = options
+  const quietEveryMs = pollMs * IDLE_FACTOR_MAX
   let gzOpen = 0
 
   function lookPlain(file: TailFile): void {
@@ -65,7 +66,7 @@ export function createReading(options: ReadingOptions): Reading {
       file.lookEveryMs = pollMs
       enqueue(file)
     } else {
-      file.lookEveryMs = Math.min(Math.max(pollMs, file.lookEveryMs * 1.5), pollMs * IDLE_FACTOR_MAX)
+      file.lookEveryMs = Math.min(Math.max(pollMs, file.lookEveryMs * 1.5), quietEveryMs)
       endWhenDone(file)
     }
   }
@@ -184,6 +185,14 @@ export function createReading(options: ReadingOptions): Reading {
     return false
   }
 
+  /** Files that are quiet for long are looked at together: each in its own time, they would keep the thread awake. */
+  function nextLookMs({ lookEveryMs }: TailFile): number {
+    const atMs = nowMs() + lookEveryMs
+    return lookEveryMs < quietEveryMs
+      ? atMs
+      : Math.ceil(atMs / quietEveryMs) * quietEveryMs - quietEveryMs / 2
+  }
+
   function isAdmitted(file: TailFile): boolean {
     if (file.originId !== 0 || options.logs.admit === undefined) return true
     file.firstDataMs ??= nowMs()
@@ -196,7 +205,7 @@ export function createReading(options: ReadingOptions): Reading {
         if (file.fd < 0) endWhenDone(file)
         else if (file.gz) lookGz(file)
         else lookPlain(file)
-        if (file.nextLookMs <= nowMs()) file.nextLookMs = nowMs() + file.lookEveryMs
+        if (file.nextLookMs <= nowMs()) file.nextLookMs = nextLookMs(file)
       } catch (error) {
         failed(file, error)
       }

@@ -32,7 +32,7 @@ export interface SearchOptions
 }
 
 export interface Search {
-  /** Takes over a complete listing. Returns the number of files that wait for a descriptor. */
+  /** Takes over a complete listing; logs that are the same objects as in the last one have not changed. Returns the number of files that wait for a descriptor. */
   apply(logs: readonly FoundLog[]): number
 }
 
@@ -48,6 +48,8 @@ export function createSearch(options: SearchOptions): Search {
   let first = true
   /** Recovered positions may hold records whose file is gone. */
   let carriesLeft = true
+  /** What the last search was about, if it left nothing to come back for. */
+  let settled: { readonly logs: readonly FoundLog[]; readonly changes: number } | undefined
   const exists = (inode: string): boolean => listed.has(inode) || open.at(inode) !== undefined
   const opening = createOpening({ ...options, listedAt: (inode) => listed.get(inode), isHeld })
 
@@ -227,8 +229,16 @@ export function createSearch(options: SearchOptions): Search {
     return times.length === 0 ? undefined : Math.max(...times)
   }
 
+  /** The same logs, and the same open files: a search would find what the last one has found. */
+  function isAsBefore(logs: readonly FoundLog[]): boolean {
+    if (settled === undefined || settled.changes !== open.changes()) return false
+    const before = settled.logs
+    return logs.length === before.length && logs.every((log, n) => log === before[n])
+  }
+
   return {
     apply(logs) {
+      if (isAsBefore(logs)) return 0
       listed = new Map(logs.flatMap((log) => log.files.map((file) => [inodeOf(file), file])))
       const befores = [...open.chains()].map(beforeOf)
       for (const chain of open.chains())
@@ -251,6 +261,7 @@ export function createSearch(options: SearchOptions): Search {
         chain.barredMs = isIncomplete(chain) ? (chain.barredMs ?? nowMs) : undefined
       }
       if (waiting > 0) options.park(waiting)
+      settled = waiting > 0 || carriesLeft ? undefined : { logs, changes: open.changes() }
       return waiting
     },
   }

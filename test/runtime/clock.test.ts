@@ -1,0 +1,26 @@
+// The system's clock: what runs every so often wakes a thread once for all.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setTimeout as wait } from 'node:timers/promises'
+import { systemClock } from '../../runtime/clock.js'
+
+test('timers that were started apart run together, once an interval, until they are cancelled', async () => {
+  const runs: { readonly name: string; readonly atMs: number }[] = []
+  const every = (name: string): (() => void) =>
+    systemClock.every(500, () => runs.push({ name, atMs: performance.now() }))
+  const fromMs = performance.now()
+  const cancelFirst = every('first')
+  await wait(240)
+  const cancelSecond = every('second')
+  await wait(2300)
+  cancelFirst()
+  cancelSecond()
+  const first = runs.filter(({ name }) => name === 'first').map(({ atMs }) => atMs)
+  const second = runs.filter(({ name }) => name === 'second').map(({ atMs }) => atMs)
+  assert.ok(second.length >= 1)
+  for (const atMs of second) assert.ok(first.some((other) => Math.abs(atMs - other) < 200))
+  assert.ok(first.length <= (performance.now() - fromMs) / 500 + 1)
+  const count = runs.length
+  await wait(600)
+  assert.equal(runs.length, count)
+})
