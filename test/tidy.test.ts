@@ -155,7 +155,7 @@ test('a line of the threat model without a test that shows it', () => {
     .filter((line) => line.startsWith('| ') && !line.startsWith('| what it '))
   assert.ok(rows.length > 30)
   const unshown = rows.filter((row) => {
-    const [, file = '', title = ''] = /`(test\/[^`]+\.test\.ts)`: (.+) \|$/.exec(row) ?? []
+    const [, file = '', title = ''] = /`(test\/[^`]+\.(?:test|real)\.ts)`: (.+) \|$/.exec(row) ?? []
     return !files.includes(file) || !readFileSync(path.join(root, file), 'utf8').includes(title)
   })
   nothing(unshown, 'docs/security.md names for each line a test file and the title of a test in it.')

@@ -80,13 +80,13 @@ async function tap(options: TapFlags, interrupted: AbortSignal): Promise<void> {
 
 /** One inbox takes the lines of all nodes; each node is asked again and again while they are wanted. */
 async function overNats(
-  { connection }: Session,
+  { connection, nats }: Session,
   nodes: readonly string[],
   args: { readonly filter: string; readonly rate: number },
   onLines: (ndjson: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const inbox = createInbox()
+  const inbox = createInbox(nats.inbox_prefix)
   const body = JSON.stringify({ args: { ...args, id: nanoid() }, by: caller() })
   let failed: ((error: Error) => void) | undefined
   connection.subscribe(inbox, {

@@ -59,6 +59,16 @@ export const nats = z
     username: z.string().min(1).optional().describe('User name'),
     password: secret().optional().describe('Password; password_file is better'),
     password_file: path().optional().describe('File with the password'),
+    inbox_prefix: z
+      .string()
+      .regex(
+        /^[\w-]+(?:\.[\w-]+)*$/,
+        'expected tokens of letters, digits, - and _ with dots between them, such as _INBOX.look',
+      )
+      .default('_INBOX')
+      .describe(
+        'What answers come to: subjects below it. One for each user, such as `_INBOX.look`, and granted to that user alone, keeps what one is answered from the others',
+      ),
     tls,
     control: z
       .enum(['change', 'read'])

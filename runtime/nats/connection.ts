@@ -4,7 +4,9 @@ import type { NatsOptions } from '../../protocol/config/nats.js'
 import { MillraceError, saidOf, systemCode } from '../../protocol/errors.js'
 import { authenticatorOf, type SignInOptions, tlsOf } from './sign-in.js'
 
-export type ConnectOptions = SignInOptions & Pick<NatsOptions, 'connect_timeout'>
+export type ConnectOptions = SignInOptions &
+  Pick<NatsOptions, 'connect_timeout'> &
+  Partial<Pick<NatsOptions, 'inbox_prefix'>>
 
 /** Oldest server: per-message metadata of streams and the micro protocol's present form came with it. */
 export const VERSION_MIN = '2.10.0'
@@ -36,6 +38,7 @@ export async function connectNats(
       pingInterval: PING_EVERY_MS,
       maxPingOut: PINGS_UNANSWERED_MAX,
       noAsyncTraces: true,
+      ...(options.inbox_prefix === undefined ? {} : { inboxPrefix: options.inbox_prefix }),
       ...(authenticator === undefined ? {} : { authenticator }),
       ...(tls === undefined ? {} : { tls }),
     })

@@ -3,14 +3,14 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
-import { jetstream } from '@nats-io/jetstream'
+import { jetstream, jetstreamManager } from '@nats-io/jetstream'
 import { connect } from 'nats'
 import { parse } from 'yaml'
 import { buffer } from '../../protocol/config/buffer.js'
 import { nats } from '../../protocol/config/nats.js'
 import { ensureConsumer } from '../../runtime/nats/consumers.js'
 import { FRAME_STREAMS, openStreamsFor } from '../../runtime/nats/open-streams.js'
-import { cleanLater, until } from './fleet.js'
+import { cleanLater, connected, ownServer, runsWith, startFleet, until } from './fleet.js'
 import { freePort, startNatsCluster } from './servers/own-nats.js'
 import { findTool, repository, run, skipWithout } from '../k8s/tools.js'
 
@@ -22,8 +22,41 @@ test('a nats.conf that the server refuses', skipWithout(server, 'nats-server'), 
   const { code, output } = run(server, ['-t', '-c', file], {
     POD_NAME: 'millrace-nats-0',
     NATS_PASSWORD: 'of-a-test',
+    NATS_OPERATOR_PASSWORD: 'of-another',
   })
   assert.equal(code, 0, output)
+})
+
+test('the password of the nodes that changes nodes, settings or streams; the operator’s that does not', {
+  timeout: 120_000,
+}, async () => {
+  const conf = readFileSync(path.join(repository, 'k8s/components/nats/nats.conf'), 'utf8')
+  const authorization = /^authorization \{[\s\S]*?^\}/m.exec(conf)?.[0] ?? ''
+  const own = await ownServer(
+    authorization.replace('$NATS_PASSWORD', 'of-nodes').replace('$NATS_OPERATOR_PASSWORD', 'of-the-operator'),
+  )
+  const fleet = await startFleet([own.url], ['a'], ', username: millrace, password: of-nodes')
+  await connected(fleet, 'a')
+  const config = readFileSync(`${fleet.desk.folder}/a.yaml`, 'utf8')
+  const operator = 'username: operator, password: of-the-operator, inbox_prefix: _INBOX.operator'
+  fleet.desk.write('operator.yaml', config.replace('username: millrace, password: of-nodes', operator))
+  fleet.desk.write('good.yaml', 'tiers: { warn: 0.9 }\n')
+  for (const words of [
+    ['drain', '--node', 'a', '--timeout', '2s'],
+    ['config', 'set', 'good.yaml'],
+  ]) {
+    const refused = await fleet.ctl(...words)
+    assert.equal(refused.code, 1, words.join(' '))
+    assert.match(refused.stderr, /ermission|may not use/, words.join(' '))
+    const taken = await fleet.desk.run('ctl', ...words, '-c', 'operator.yaml')
+    assert.equal(taken.code, 0, taken.stderr)
+  }
+  await runsWith(fleet, 'a', 0.9)
+  const nodes = await connect({ servers: own.url, user: 'millrace', pass: 'of-nodes' })
+  cleanLater(() => nodes.close())
+  const manager = await jetstreamManager(nodes)
+  await assert.rejects(manager.streams.delete('KV_millrace-config'), /ermission/)
+  await fleet.end()
 })
 
 interface Trigger {

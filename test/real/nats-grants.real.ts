@@ -26,7 +26,7 @@ test('settings that may be read and not written, and a node that answers under i
       { user: node, password: n, permissions: {
         publish: [${list([...traffic, '$JS.API.>', '_INBOX.>'])}],
         subscribe: [${list([...traffic, controlSubject('a', '*'), 'millrace.config.>', '$SRV.>', '_INBOX.>'])}] } }
-      { user: reader, password: r, permissions: { publish: [${list(READ_SETTINGS)}], subscribe: ["_INBOX.>"] } }
+      { user: reader, password: r, permissions: { publish: [${list(READ_SETTINGS)}], subscribe: ["_INBOX.reader.>"] } }
       { user: ann, password: a } ] } }`,
   )
   const fleet = await startFleet([own.url], ['a'], ', username: node, password: n')
@@ -35,7 +35,10 @@ test('settings that may be read and not written, and a node that answers under i
   const as = (name: string, password: string) => {
     fleet.desk.write(
       `${name}.yaml`,
-      config.replace('username: node, password: n', `username: ${name}, password: ${password}`),
+      config.replace(
+        'username: node, password: n',
+        `username: ${name}, password: ${password}, inbox_prefix: _INBOX.${name}`,
+      ),
     )
     return (...words: string[]) => fleet.desk.run('ctl', ...words, '-c', `${name}.yaml`)
   }

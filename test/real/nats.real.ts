@@ -147,14 +147,22 @@ test('verbs over NATS, the stock micro protocol, and accounts that may only look
     `accounts { A { jetstream: enabled, users: [
       { user: node, password: n, permissions: {
         publish: [${traffic}, "$JS.API.>", "_INBOX.>"],
-        subscribe: [${verbs('*')}, ${traffic}, "millrace.config.>", "$SRV.>", "_INBOX.>"] } }
+        subscribe: [${verbs('*')}, ${traffic}, "millrace.config.>", "$SRV.>", "_INBOX.node.>"] } }
       { user: ann, password: a }
       { user: viewer, password: v, permissions: {
-        publish: [${verbs('status', 'actors', 'config')}, "$SRV.>"], subscribe: ["_INBOX.>"] } } ] } }`,
+        publish: [${verbs('status', 'actors', 'config')}, "$SRV.>"], subscribe: ["_INBOX.viewer.>"] } } ] } }`,
   )
-  const fleet = await startFleet([own.url], ['a', 'b'], ', username: node, password: n')
+  const fleet = await startFleet(
+    [own.url],
+    ['a', 'b'],
+    ', username: node, password: n, inbox_prefix: _INBOX.node',
+  )
   const config = readFileSync(`${fleet.desk.folder}/a.yaml`, 'utf8')
-  fleet.desk.write('ann.yaml', config.replace('username: node, password: n', 'username: ann, password: a'))
+  const as = (user: string, password: string) =>
+    config
+      .replace('username: node, password: n', `username: ${user}, password: ${password}`)
+      .replace('_INBOX.node', `_INBOX.${user}`)
+  fleet.desk.write('ann.yaml', as('ann', 'a'))
   const ctl = (...words: string[]) => fleet.desk.run('ctl', ...words, '-c', 'ann.yaml')
   await connected(fleet, 'a')
   await connected(fleet, 'b')
@@ -199,16 +207,34 @@ test('verbs over NATS, the stock micro protocol, and accounts that may only look
   assert.equal(odd.headers?.get('Nats-Service-Error-Code'), '400')
   await nc.close()
 
-  fleet.desk.write(
-    'viewer.yaml',
-    config.replace('username: node, password: n', 'username: viewer, password: v'),
-  )
+  fleet.desk.write('viewer.yaml', as('viewer', 'v'))
   const viewed = await fleet.desk.run('ctl', 'status', '--all', '-c', 'viewer.yaml')
   assert.equal(viewed.code, 0, viewed.stderr)
   const denied = await fleet.desk.run('ctl', 'drain', '--node', 'b', '--timeout', '1s', '-c', 'viewer.yaml')
   assert.equal(denied.code, 1)
   assert.match(denied.stderr, /millrace\.ctl\.b\.drain/)
   assert.deepEqual((await fleet.status('b')).degraded, [], 'nothing was drained')
+  // Who may look hears no answers but his own: a tap's records go to the user who asked for them.
+  const viewer = await connect({ servers: own.url, user: 'viewer', pass: 'v' })
+  const everything = viewer.subscribe('_INBOX.>')
+  const overheard: string[] = []
+  viewer.subscribe('_INBOX.viewer.>', { callback: (_error, message) => void overheard.push(message.subject) })
+  await assert.rejects(
+    everything.closed.then((error) => Promise.reject(error ?? new Error('closed'))),
+    /ermission/,
+  )
+  const tap = ctl('tap', '--all', '-n', '1', '-f', 'message=tapped')
+  fleet.desk.write('logs/tapped.log', '')
+  let tapped = false
+  void tap.then(() => (tapped = true))
+  while (!tapped) {
+    appendFileSync(`${fleet.desk.folder}/logs/tapped.log`, '{"level":"error","msg":"tapped"}\n')
+    await sleep(200)
+  }
+  assert.match((await tap).stdout, /tapped/)
+  await viewer.flush()
+  assert.deepEqual(overheard, [])
+  await viewer.close()
   fleet.desk.write('wrong.yaml', config.replace('password: n', 'password: hushhush'))
   fleet.desk.write('good.yaml', 'tiers: { warn: 0.9 }\n')
   assert.equal((await ctl('config', 'set', 'good.yaml')).code, 0)
