@@ -39,7 +39,7 @@ export function readReports(folder: string): readonly Report[] {
 }
 
 export function numbersText(reports: readonly Report[]): string {
-  const tables = [pipelineTable(reports), peersTable(reports), aimsTable(reports)]
+  const tables = [pipelineTable(reports), peersTable(reports), aimsTable(reports), growthTable(reports)]
   return tables.filter((table) => table !== '').join('\n')
 }
 
@@ -108,6 +108,23 @@ function aimsTable(reports: readonly Report[]): string {
   )
   if (rows.length === 0) return ''
   return `The aims:\n\n${table(['', 'aim', 'measured', 'command', 'load'], rows)}`
+}
+
+function growthTable(reports: readonly Report[]): string {
+  const report = reports.find(({ bench }) => bench === 'scaling')
+  const own = report?.cases.filter(({ role }) => role === 'measured') ?? []
+  if (report === undefined || own.length === 0) return ''
+  const rows = own.map((each) => [
+    each.name,
+    median(each, 'steadyRecordsPerCpuSecond'),
+    median(each, 'megabytesPerCpuSecond'),
+    each.ratios['megabytesPerCpuSecond']?.median.toFixed(2) ?? '-',
+    `${median(each, 'peakRssMegabytes')} MB`,
+  ])
+  const head = ['', 'records per CPU second', 'MB per CPU second', '× the loop', 'peak RSS']
+  return `How the cost grows, everything kept, ${figure(Number(report.options['records']))} records each, the start taken off (\`npm run bench -- scaling\`, load ${report.machine.loadBefore} before it):
+
+${table(head, rows)}`
 }
 
 function commandOf({ bench, variant }: Report): string {
