@@ -42,6 +42,7 @@ export function httpSource(
     timeoutMs: options.timeout,
   })
   let state: 'open' | 'closed' | 'draining' = 'open'
+  let closedReason = ''
   let server: Server | undefined
   const handle = createRequests({
     intake,
@@ -50,6 +51,7 @@ export function httpSource(
     requestsMax: options.requests_max,
     budget: createBodyBudget(BODIES_MAX * options.body_bytes_max),
     state: () => state,
+    closedReason: () => closedReason,
     onAnswer: (status) => metrics.add('http_requests_total', 1, { source: name, status: String(status) }),
   })
 
@@ -105,6 +107,7 @@ export function httpSource(
     on: {
       flow(message) {
         if (state !== 'draining') state = message.open ? 'open' : 'closed'
+        closedReason = message.reason ?? 'the journal takes nothing at present'
         intake.setFlow(message.open)
       },
       durable: (message) => intake.durable(message.tokens),

@@ -112,6 +112,8 @@ function credentials(name: string, backend: Config['backends'][string]): Finding
   const url = new URL(backend.url)
   if (url.username !== '' || url.password !== '')
     found.push(at('url', 'holds credentials; move them to username and password_file'))
+  if (url.search !== '' || url.hash !== '')
+    found.push(at('url', 'holds a query; leave it out, credentials have keys of their own'))
   return found
 }
 

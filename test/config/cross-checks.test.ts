@@ -79,6 +79,7 @@ test('credentials that are doubled or halved are refused', () => {
   assert.match(es('password: p'), /there is no username/)
   assert.match(es('api_key: k, username: u, password: p'), /keep one way to sign in/)
   assert.match(first(configText({ backend: 'type: loki, url: "http://u:p@x"' })), /url: holds credentials/)
+  assert.match(first(configText({ backend: 'type: loki, url: "http://x/?token=t"' })), /url: holds a query/)
 })
 
 test('frames that may leave the journal early need somebody who copies them, and a backend to copy from', () => {

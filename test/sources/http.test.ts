@@ -188,6 +188,8 @@ test('a full journal is answered 429 with Retry-After, and what was begun waits'
   bench.actor().on.flow?.({ type: 'flow', open: false }, 'sample')
   const reply = await send('{"a":1}\n')
   assert.deepEqual([reply.status, reply.headers['retry-after']], [429, '1'])
+  bench.actor().on.flow?.({ type: 'flow', open: false, reason: 'drained by an operator' }, 'sample')
+  assert.equal((await send('{"a":1}\n')).body.error, 'drained by an operator')
   bench.actor().on.flow?.({ type: 'flow', open: true }, 'sample')
   assert.equal((await send('{"a":1}\n')).status, 200)
 })

@@ -18,6 +18,8 @@ export interface RequestsOptions {
   readonly budget: BodyBudget
   /** open: take requests; closed: the journal is full; draining: the node stops. */
   state(): 'open' | 'closed' | 'draining'
+  /** Why nothing is taken while the state is closed. */
+  closedReason(): string
   onAnswer(status: number): void
 }
 
@@ -43,7 +45,7 @@ export function createRequests(
     }
     const state = options.state()
     if (state === 'draining') return problem(503, 'this node is shutting down')
-    if (state === 'closed') return busy('the journal takes nothing at present')
+    if (state === 'closed') return busy(options.closedReason())
     if (inProgress >= requestsMax) return busy(`more than ${requestsMax} requests at once`)
     const encoding = request.headers['content-encoding'] ?? 'identity'
     if (encoding !== 'gzip' && encoding !== 'identity')
