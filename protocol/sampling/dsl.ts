@@ -29,7 +29,7 @@ const NAME_OPERATORS: readonly Operator[] = ['=', '!=', 'IN', 'NOT IN']
  * operand    = NOT operand | "(" expression ")" | comparison
  * comparison = metric (> | < | >= | <= | = | !=) value | metric [NOT] IN "[" value { "," value } "]"
  * ```
- * Keywords in any case; `==` is read as `=`. Names without quotes or in either kind. Durations in ns, us, ms, s, m.
+ * Keywords in any case; `==` is read as `=`. Names without quotes or in either kind. Durations in ns, us (also µs), ms, s, m.
  * Throws `config.rule` with the 1-based column and what was expected there.
  */
 export function parseRule(text: string): RuleExpression {

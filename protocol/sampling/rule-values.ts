@@ -10,9 +10,9 @@ export const STATUS_CODES = 1000
 /** What no keyword can be: a bare word that is meant as a name. */
 const NAME = /^[\p{L}\p{N}_.:/@-]+$/u
 const NUMBER = /^(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i
-const DURATION = /^((?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)(ns|us|µs|ms|s|m)$/i
-/** Parts of a millisecond are divided by, so that 1us is the same number as 0.001ms. */
-const PER_MS: Readonly<Record<string, number>> = { ns: 1e6, us: 1e3, µs: 1e3, ms: 1 }
+const DURATION = /^((?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)(ns|us|[\u00b5\u03bc]s|ms|s|m)$/i
+/** Parts of a millisecond are divided by, so that 1us is the same number as 0.001ms. The micro sign and the Greek letter look alike. */
+const PER_MS: Readonly<Record<string, number>> = { ns: 1e6, us: 1e3, '\u00b5s': 1e3, '\u03bcs': 1e3, ms: 1 }
 const MS_PER: Readonly<Record<string, number>> = { s: 1000, m: 60_000 }
 const LATENCY_MAX_MS = 2 ** EXPONENT_MAX
 const KNOWN_LEVELS = LEVELS.slice(1)
@@ -78,7 +78,9 @@ export function ruleDurationMs(text: string): number | undefined {
   const [, digits, unit = ''] = DURATION.exec(text) ?? []
   if (digits === undefined) return undefined
   const name = unit.toLowerCase()
-  const durationMs = (Number(digits) * (MS_PER[name] ?? 1)) / (PER_MS[name] ?? 1)
+  const perMs = PER_MS[name]
+  const durationMs =
+    perMs === undefined ? Number(digits) * (MS_PER[name] ?? Number.NaN) : Number(digits) / perMs
   return Number.isFinite(durationMs) ? durationMs : undefined
 }
 

@@ -87,6 +87,18 @@ test('the example of the documentation does not hold when it should', () => {
   assert.equal(judge(text, { status: 501 }), false)
 })
 
+test('the Greek letter for micro is read as milliseconds, or a unit in other letters as another one', () => {
+  const value = (text: string) => {
+    const rule = parseRule(`p99_latency > ${text}`)
+    return rule.kind === 'comparison' ? rule.values[0] : undefined
+  }
+  assert.deepEqual(
+    ['200us', '200US', '200\u00b5s', '200\u03bcs', '200\u039cS'].map(value),
+    Array(5).fill(0.2),
+  )
+  assert.deepEqual(['5NS', '5ms', '5MS', '5S', '5M'].map(value), [5e-6, 5, 5, 5000, 300_000])
+})
+
 test('levels are compared by their letters', () => {
   assert.deepEqual(
     [1, 2, 3, 4, 5, 6].map((level) => judge('log_level >= warning', { level })),
@@ -112,6 +124,7 @@ const REFUSED: readonly (readonly [text: string, column: number, message: RegExp
   ['p99_latency > 200', 15, /expected a duration such as 200ms or 0.2s, without a space, found "200"/],
   ['p99_latency > 200 ms', 15, /without a space/],
   ['p99_latency > 200sec', 15, /expected a duration/],
+  ['p99_latency > 200m\u017f', 15, /expected a duration/],
   ['p99_latency > 1e300s', 15, /expected a duration of at most 12 days/],
   ['p99_latency > 1e999s', 15, /expected a duration/],
   ['status_code = 1000', 15, /whole number 0 to 999, found "1000"/],
