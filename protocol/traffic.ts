@@ -51,7 +51,7 @@ export interface ServiceStatus extends ServiceName {
   /** Rate of its info records by its traffic, before rules and boosts. */
   readonly infoRate: number
   readonly window: WindowFigures
-  /** Names of the rules that its window holds in force, for some of its records at least. */
+  /** Names of the rules that hold because of its window, for some of its records at least. */
   readonly rules: readonly string[]
 }
 

@@ -41,7 +41,7 @@ export const METRICS = {
   },
   sampling_rule_services: {
     type: 'gauge',
-    help: 'Services whose window holds a rule in force, by rule',
+    help: 'Services for which a rule holds because of their window, of now or within its `for`, by rule; what it takes by status alone does not count',
     labels: ['rule'],
   },
   sampling_status_tables_full_total: {

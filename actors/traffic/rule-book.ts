@@ -21,7 +21,7 @@ export interface ServiceRules {
   observe(figures: WindowFigures, nowMs: number): void
   /** '' when no rule asks for a window. */
   text(): string
-  /** Names of the rules that are in force for some records of the service. */
+  /** Names of the rules that hold for some records of the service because of its windows, of now or within `for`. */
   active(): readonly string[]
   /** Goes on by a text from before a restart: what it holds counts as seen now. */
   seed(text: string, nowMs: number): void
@@ -89,6 +89,6 @@ function isActive(
   if (prepared.windowComparisons === 0) return false
   return LEVELS.some((_, level) => {
     const stream = prepared.streamTruths({ service, namespace, level, logType: 0 })
-    return held.effective(index).some((truths) => prepared.residue(truths, stream) !== false)
+    return held.effective(index).some((truths) => prepared.byWindow(truths, stream))
   })
 }

@@ -30,6 +30,8 @@ export interface PreparedRule {
   streamTruths(stream: StreamFacts): Truths
   /** The status codes (STATUS_ABSENT: none) for which the condition holds under these truths. */
   residue(window: Truths, stream: Truths): StatusSet
+  /** Whether the condition holds because of these truths of the window: for some status, or none, for which it does not hold whatever the window says. */
+  byWindow(window: Truths, stream: Truths): boolean
 }
 
 const RESIDUES_MAX = 1024
@@ -54,23 +56,47 @@ export function prepareRule(expression: RuleExpression): PreparedRule {
         return inEither(evaluate(node.left, window, stream), evaluate(node.right, window, stream))
     }
   }
-  const known = new Map<string, StatusSet>()
+  /** The statuses for which it holds whatever the window says; with `may` those for which it holds if the window says the right thing. */
+  const whatever = (node: RuleExpression, stream: Truths, may: boolean): StatusSet => {
+    switch (node.kind) {
+      case 'comparison':
+        return METRICS[node.metric].scope === 'window' ? may : evaluate(node, 0, stream)
+      case 'not':
+        return notIn(whatever(node.operand, stream, !may))
+      case 'and':
+        return inBoth(whatever(node.left, stream, may), whatever(node.right, stream, may))
+      case 'or':
+        return inEither(whatever(node.left, stream, may), whatever(node.right, stream, may))
+    }
+  }
+  const residue = remembered((window, stream) => evaluate(expression, window, stream))
   return {
     windowComparisons: windows.length,
     namesLevel: all.some(({ metric }) => metric === 'log_level'),
     usesStatus: records.length > 0,
     windowTruths: (window) => truthsOf(windows, (metric) => windowFact(metric, window)),
     streamTruths: (stream) => truthsOf(streams, (metric) => streamFact(metric, stream)),
-    residue(window, stream) {
-      const key = `${window},${stream}`
-      const found = known.get(key)
-      if (found !== undefined) return found
-      // Far more than there are in practice; when full, all is worked out again.
-      if (known.size >= RESIDUES_MAX) known.clear()
-      const set = evaluate(expression, window, stream)
-      known.set(key, set)
-      return set
-    },
+    residue,
+    byWindow: remembered(
+      (window, stream) =>
+        inBoth(residue(window, stream), notIn(whatever(expression, stream, false))) !== false,
+    ),
+  }
+}
+
+function remembered<Value>(
+  make: (window: Truths, stream: Truths) => Value,
+): (window: Truths, stream: Truths) => Value {
+  const known = new Map<string, Value>()
+  return (window, stream) => {
+    const key = `${window},${stream}`
+    const found = known.get(key)
+    if (found !== undefined) return found
+    // Far more than there are in practice; when full, all is worked out again.
+    if (known.size >= RESIDUES_MAX) known.clear()
+    const value = make(window, stream)
+    known.set(key, value)
+    return value
   }
 }
 

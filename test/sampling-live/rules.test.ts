@@ -39,6 +39,32 @@ test('an incident: 8 % errors with a p99 of 300 ms keep all of the service from 
   assert.ok(after.slice(until).every((count) => count < 100))
 })
 
+test('a rule counts as in force where its window changes nothing, or does not where it does', () => {
+  const rules = [
+    {
+      name: 'mission',
+      when: 'error_rate > 0.05 AND p99_latency > 200ms OR status_code IN [500, 502, 504]',
+      for: '3s',
+    },
+    { name: 'failed', when: 'error_rate > 0.05 AND status_code >= 500' },
+    { name: 'quiet', when: 'NOT (error_rate > 0.05 OR status_code = 502)' },
+    { name: 'status', when: 'status_code = 500' },
+  ]
+  const stage = createStage({ sampling: { window: { ...WINDOW, length: '2s' }, rules } })
+  const inForce = () => stage.chain.status()?.services[0]?.rules
+  // Fewer than records_min say nothing, and the condition of `quiet` then holds.
+  stage.seconds(2, 1, { status: 500 })
+  assert.deepEqual(inForce(), ['quiet'])
+  stage.seconds(3, 100, CALM)
+  assert.deepEqual(inForce(), ['quiet'])
+  stage.seconds(3, 100, BROKEN)
+  assert.deepEqual(inForce(), ['mission', 'failed'])
+  stage.seconds(3, 100, CALM)
+  assert.deepEqual(inForce(), ['mission', 'quiet'], 'for `for`')
+  stage.seconds(3, 100, CALM)
+  assert.deepEqual(inForce(), ['quiet'])
+})
+
 test('only the service with the incident is kept, and its debug records too', () => {
   const stage = createStage({
     sampling: { tiers: { info: 0.01, debug: 0 }, window: WINDOW, rules: INCIDENT },
