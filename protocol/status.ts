@@ -59,7 +59,7 @@ export interface NodeCounters {
   readonly readRecords: number
   readonly readBytes: number
   readonly keptRecords: number
-  /** By reason, such as `sampled`. */
+  /** By reason, such as `sampled_tier`. */
   readonly droppedRecords: Readonly<Record<string, number>>
 }
 

@@ -7,7 +7,11 @@ export const METRICS = {
   records_read_total: { type: 'counter', help: 'Records read from a source', labels: ['source'] },
   bytes_read_total: { type: 'counter', help: 'Bytes read from a source', labels: ['source'] },
   records_kept_total: { type: 'counter', help: 'Records kept by sampling', labels: ['level'] },
-  records_dropped_total: { type: 'counter', help: 'Records not kept, by reason', labels: ['reason'] },
+  records_dropped_total: {
+    type: 'counter',
+    help: 'Records not kept, by what set their rate: sampled_tier, sampled_info_live (the traffic), sampled_info_fixed (info.services, tiers.info), sampled_metric, sampled_rule',
+    labels: ['reason'],
+  },
   sampling_seen_total: {
     type: 'counter',
     help: 'Records before sampling, by service (a bounded number of names, the rest is `other`) and level',

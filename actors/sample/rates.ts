@@ -40,6 +40,9 @@ export interface Verdict {
   readonly status?: Float32Array
 }
 
+/** The `reason` of records that are not kept. What keeps all is none. */
+export type DropReason = `sampled_${'metric' | 'tier' | 'info_fixed' | 'info_live' | 'rule'}`
+
 export interface Rates {
   of(stream: StreamKey): Verdict
   /** Some boost is for this pod: `of` has to be asked for its streams one by one. */
@@ -135,6 +138,22 @@ export function createRates(
       decisions = next
       return changedServices(before, next)
     },
+  }
+}
+
+/**
+ * The kernel counts by stream. So where the stream's own rate and a rule's rates by status both drop records, all of them count for what set
+ * the stream's own.
+ */
+export function dropReason({ rate, why, status }: Verdict): DropReason {
+  if (why.startsWith('rule:') || (status !== undefined && rate >= 1)) return 'sampled_rule'
+  switch (why) {
+    case 'metric':
+    case 'info_fixed':
+    case 'info_live':
+      return `sampled_${why}`
+    default:
+      return 'sampled_tier'
   }
 }
 

@@ -6,7 +6,7 @@ import { LEVELS, LOG_TYPES } from '../../protocol/levels.js'
 import type { Origin } from '../../protocol/messages.js'
 import type { ServiceCounts } from '../../protocol/traffic.js'
 import type { ActorContext } from '../../runtime/actor.js'
-import type { Rates, StreamKey, Verdict } from './rates.js'
+import { type DropReason, dropReason, type Rates, type StreamKey, type Verdict } from './rates.js'
 import { createStatusTables } from './status-tables.js'
 import { createTally, type ServiceTally } from './tally.js'
 
@@ -32,6 +32,8 @@ interface Known {
   readonly met: NewStream
   kind: Kind
   fields: StreamFields
+  /** What its records that are not kept are counted under. */
+  reason: DropReason
 }
 
 /** Streams that differ by their origin alone: one verdict is for all of them, unless a boost asks for their pod. */
@@ -76,21 +78,19 @@ export function createStreams(
     }
     return (kinds[level * LOG_TYPES.length + logType] ??= newKind(service, level, logType))
   }
-  function setKind(kind: Kind): void {
+  /** Sets the rates; the streams whose records are dropped for another reason now come into `changed`. */
+  function setKind(kind: Kind, changed: Map<Known, DropReason>): void {
     const verdict = (rates as Rates).of(kind.names)
     const table = tableOf(verdict)
     for (const stream of kind.streams) {
-      const own = boostsPod(stream)
-      scanner.setRate(stream.met.id, own ? rateOf(stream) : settle(stream, verdict, table))
+      const own = boostsPod(stream) ? (rates as Rates).of(namesOf(stream)) : verdict
+      scanner.setRate(stream.met.id, settle(stream, own, own === verdict ? table : tableOf(own)))
+      const reason = dropReason(own)
+      if (reason !== stream.reason) changed.set(stream, reason)
     }
   }
   const boostsPod = ({ fields: { pod_name, pod_uid } }: Known): boolean =>
     (rates as Rates).boostsPod(pod_name, pod_uid)
-  /** The rate of its records without a status; of the others there may be a table. */
-  function rateOf(stream: Known): number {
-    const verdict = (rates as Rates).of(namesOf(stream))
-    return settle(stream, verdict, tableOf(verdict))
-  }
   const tableOf = ({ status }: Verdict): number => (status === undefined ? 0 : tables.numberOf(status))
   /** Gives the stream its table; returns its rate without a status: higher than the verdict's where no table was free. */
   function settle({ met: { id } }: Known, { rate, status }: Verdict, table: number): number {
@@ -104,7 +104,9 @@ export function createStreams(
     const { kind, met } = stream
     kind.streams.add(stream)
     scanner.setService(met.id, kind.service.slot)
-    return rateOf(stream)
+    const verdict = (rates as Rates).of(namesOf(stream))
+    stream.reason = dropReason(verdict)
+    return settle(stream, verdict, tableOf(verdict))
   }
   function count(): void {
     scanner.takeCounts((counts) => {
@@ -113,9 +115,10 @@ export function createStreams(
         met,
         fields,
         kind: { service },
+        reason,
       } = known.get(id) as Known
       if (kept > 0) context.metrics.add('records_kept_total', kept, { level: fields.log_level })
-      if (kept < seen) context.metrics.add('records_dropped_total', seen - kept, { reason: 'sampled' })
+      if (kept < seen) context.metrics.add('records_dropped_total', seen - kept, { reason })
       tally.add(service, met.level, met.logType, counts)
       countUnknown(met, fields, kept)
     })
@@ -129,7 +132,7 @@ export function createStreams(
   return {
     meet(met) {
       const fields = describe(met)
-      const stream: Known = { met, fields, kind: kindOf(met, fields) }
+      const stream: Known = { met, fields, kind: kindOf(met, fields), reason: 'sampled_tier' }
       known.set(met.id, stream)
       return join(stream)
     },
@@ -151,7 +154,12 @@ export function createStreams(
       rates = next
       const changed = services?.map((key) => byService.get(key) ?? []) ?? byService.values()
       // Kinds lie by number, with holes.
-      for (const kinds of changed) kinds.forEach(setKind)
+      const reasons = new Map<Known, DropReason>()
+      for (const kinds of changed) kinds.forEach((kind) => setKind(kind, reasons))
+      if (reasons.size === 0) return
+      // What was dropped until now had the reasons before.
+      count()
+      for (const [stream, reason] of reasons) stream.reason = reason
     },
     count,
     take() {

@@ -19,7 +19,7 @@ export const exampleStatus: NodeStatus = {
     readRecords: 1_000_000,
     readBytes: 405_000_000,
     keptRecords: 200_000,
-    droppedRecords: { sampled: 800_000 },
+    droppedRecords: { sampled_tier: 800_000 },
   },
   backends: {
     es: {

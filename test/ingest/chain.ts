@@ -14,7 +14,7 @@ import type { Actor, ActorContext } from '../../runtime/actor.js'
 import type { Clock } from '../../runtime/clock.js'
 import { createLiveMemory, type LiveSettingsMemory, openLiveSettings } from '../../runtime/live-settings.js'
 import { createLogger } from '../../runtime/log.js'
-import { createMetrics } from '../../runtime/metrics.js'
+import { createMetrics, type MetricName } from '../../runtime/metrics.js'
 import { createArena, openSlots, type Slots } from '../../runtime/slots.js'
 
 export interface CollectedFrame {
@@ -39,6 +39,8 @@ export interface Chain {
   publish(section: unknown): void
   /** The wall clock of the chain. */
   nowMs(): number
+  /** A metric's values by its labels. */
+  counts(name: MetricName): Promise<Record<string, number>>
   /** Puts text into the slab as a source would and sends it, a slab at a time. */
   feed(
     origin: number,
@@ -60,6 +62,11 @@ export interface ChainOptions {
   readonly panicAgeMaxMs?: number
   /** The journal is full: it takes frames, and gives no slot back. */
   readonly isFull?: boolean
+}
+
+interface Counted {
+  readonly labels: Readonly<Record<string, string>>
+  readonly value: number
 }
 
 const EVERYTHING = { tiers: { fatal: 1, error: 1, warn: 1, info: 1, debug: 1, trace: 1 } }
@@ -154,6 +161,11 @@ export function createChain(options: ChainOptions = {}): Chain {
     send: route,
     publish: (section) => void live.publish(JSON.stringify(sampling.parse(section))),
     nowMs: clock.now,
+    async counts(name) {
+      const all = (await base.metrics.snapshot()) as { name: string; values: Counted[] }[]
+      const values = all.find((each) => each.name === `log_pipeline_${name}`)?.values ?? []
+      return Object.fromEntries(values.map(({ labels, value }) => [Object.values(labels).join(), value]))
+    },
     feed(origin, content, { offset = 0, last = false, token } = {}) {
       for (let at = 0; at < content.length; ) {
         let end = Math.min(content.length, at + slab.length)

@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { createBoostIndex } from '../../actors/sample/boost-index.js'
 import { boostMatches } from '../../protocol/traffic.js'
 import { createChain, criOrigin, openOrigin } from '../ingest/chain.js'
+import { createStage } from './stage.js'
 
 const STAMP = '2026-11-23T10:00:00.000000000Z'
 const text = (count: number, record: object) =>
@@ -94,4 +95,29 @@ test('boosts looked up by name match others than when each is compared', () => {
       if (!index.namesPod(of.pod, of.pod_uid)) assert.equal(index.matches({ namespace, service }), wanted)
     }),
   )
+})
+
+test('records that are not kept are counted under another reason than that of the moment in which they were dropped', async () => {
+  const sampling = {
+    tiers: { warn: 0 },
+    info: { services: { fixed: 0 } },
+    metric: 0,
+    rules: [{ when: 'service_name = ruled OR status_code = 404', keep: 0 }],
+  }
+  const stage = createStage({ sampling })
+  const dropped = () => stage.chain.counts('records_dropped_total')
+  stage.feed(10, { level: 'warn' })
+  stage.feed(20, { service: 'fixed' })
+  stage.feed(30, { service: 'metered', log_type: 'metric' })
+  stage.feed(40, { service: 'ruled' })
+  stage.feed(50, { status: 404 })
+  stage.feed(60, { status: 200 })
+  stage.second()
+  const first = { sampled_tier: 10, sampled_info_fixed: 20, sampled_metric: 30, sampled_rule: 90 }
+  assert.deepEqual(await dropped(), first)
+  stage.feed(5, { service: 'ruled' })
+  stage.chain.publish({ ...sampling, rules: [], info: { services: { ruled: 0 } } })
+  stage.feed(7, { service: 'ruled' })
+  stage.second()
+  assert.deepEqual(await dropped(), { ...first, sampled_info_fixed: 27, sampled_rule: 95 })
 })
