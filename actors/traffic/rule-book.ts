@@ -1,11 +1,14 @@
 // The rules of the settings as the traffic and the sampler use them: what a service's windows hold in force, as a short text between them.
 import { createHash } from 'node:crypto'
 import type { SamplingOptions } from '../../protocol/config/sampling.js'
-import { LEVELS } from '../../protocol/levels.js'
+import { LEVELS, LOG_TYPES } from '../../protocol/levels.js'
 import { comparisonsOf, type Metric } from '../../protocol/sampling/rule-ast.js'
 import type { Held, HeldState } from '../../protocol/sampling/rule-held.js'
 import { type CompiledRule, compileRules, type RuleSet } from '../../protocol/sampling/rules.js'
 import type { ServiceName, WindowFigures } from '../../protocol/traffic.js'
+
+const APP = LOG_TYPES.indexOf('app')
+const METRIC = LOG_TYPES.indexOf('metric')
 
 export interface RuleBook {
   /** Names the conditions in their order: a text of what is held means nothing to other ones. */
@@ -87,8 +90,11 @@ function isActive(
   { namespace, service }: ServiceName,
 ): boolean {
   if (prepared.windowComparisons === 0) return false
-  return LEVELS.some((_, level) => {
-    const stream = prepared.streamTruths({ service, namespace, level, logType: 0 })
-    return held.effective(index).some((truths) => prepared.byWindow(truths, stream))
-  })
+  const types = prepared.namesLogType ? [APP, METRIC] : [APP]
+  return types.some((logType) =>
+    LEVELS.some((_, level) => {
+      const stream = prepared.streamTruths({ service, namespace, level, logType })
+      return held.effective(index).some((truths) => prepared.byWindow(truths, stream))
+    }),
+  )
 }

@@ -62,7 +62,9 @@ export const sampling = z
       .describe(
         'Services whose debug and trace records are kept, by `service` or `namespace/service`; left out: the variable DEBUG_SERVICES',
       ),
-    metric: rate().default(1).describe('Rate of records with log_type metric'),
+    metric: rate()
+      .default(1)
+      .describe('Rate of records with log_type metric; rules leave it unless they name log_type'),
     window: z
       .strictObject({
         length: duration('10s', { min: '1s', max: '5m' }).describe(

@@ -25,6 +25,8 @@ export interface PreparedRule {
   readonly windowComparisons: number
   /** True when the condition asks for log_level. */
   readonly namesLevel: boolean
+  /** True when it asks for log_type. */
+  readonly namesLogType: boolean
   readonly usesStatus: boolean
   windowTruths(window: WindowMetrics | undefined): Truths
   streamTruths(stream: StreamFacts): Truths
@@ -73,6 +75,7 @@ export function prepareRule(expression: RuleExpression): PreparedRule {
   return {
     windowComparisons: windows.length,
     namesLevel: all.some(({ metric }) => metric === 'log_level'),
+    namesLogType: all.some(({ metric }) => metric === 'log_type'),
     usesStatus: records.length > 0,
     windowTruths: (window) => truthsOf(windows, (metric) => windowFact(metric, window)),
     streamTruths: (stream) => truthsOf(streams, (metric) => streamFact(metric, stream)),

@@ -85,9 +85,12 @@ export function compileRules(options: readonly RuleOptions[]): RuleSet {
     const held = input.held?.effective(rule.index) ?? []
     return held.length > 0 ? held : [rule.prepared.windowTruths(input.window)]
   }
-  const ofStream = createDecider(byPriority, effective)
-  const decider = (input: Omit<DecideInput, 'baseRate'>) =>
-    isAudit(input) ? () => UNTOUCHED : ofStream(input)
+  const forMetric = byPriority.filter(({ prepared }) => prepared.namesLogType)
+  const deciders = { app: createDecider(byPriority, effective), metric: createDecider(forMetric, effective) }
+  const decider = (input: Omit<DecideInput, 'baseRate'>) => {
+    const type = logTypeOf(input)
+    return type === 'audit' ? () => UNTOUCHED : deciders[type](input)
+  }
   return {
     rules,
     usesStatus: rules.some(({ prepared }) => prepared.usesStatus),
@@ -97,7 +100,8 @@ export function compileRules(options: readonly RuleOptions[]): RuleSet {
     decide: (input) => decider(input)(input.baseRate),
     decider,
     explain(input, status) {
-      if (isAudit(input)) return undefined
+      const type = logTypeOf(input)
+      if (type === 'audit') return undefined
       const holds = (rule: CompiledRule): boolean =>
         effective(rule, input).some((window) =>
           hasStatus(
@@ -105,7 +109,7 @@ export function compileRules(options: readonly RuleOptions[]): RuleSet {
             status ?? STATUS_ABSENT,
           ),
         )
-      const rule = byPriority.find(holds)
+      const rule = (type === 'metric' ? forMetric : byPriority).find(holds)
       return rule === undefined ? undefined : { rule, rate: rateOfRule(rule, input) }
     },
   }
@@ -143,6 +147,7 @@ function notesOf({ name, forMs, prepared }: CompiledRule): string[] {
     : []
 }
 
-function isAudit({ logType }: StreamFacts): boolean {
-  return LOG_TYPES[logType] === 'audit'
+/** No rule is for audit records, and for those of type metric, which have a rate of their own, only one that names log_type. */
+function logTypeOf({ logType }: StreamFacts): (typeof LOG_TYPES)[number] {
+  return LOG_TYPES[logType] ?? 'app'
 }

@@ -16,6 +16,7 @@ import {
 import { expression, streamFacts, windowMetrics } from './rule-arbitraries.js'
 
 const AUDIT = 1
+const METRIC = 2
 const STATUSES: readonly (number | undefined)[] = [...Array(1000).keys(), undefined]
 
 /** Those that rules of these tests name, and others. */
@@ -51,12 +52,14 @@ function expectedRate(
   baseRate: number,
 ): number {
   if (stream.logType === AUDIT) return baseRate
+  const names = ({ tree }: TestRule, name: string) =>
+    comparisonsOf(tree).some(({ metric }) => metric === name)
   const winner = rules
+    .filter((rule) => stream.logType !== METRIC || names(rule, 'log_type'))
     .filter((rule) => windows(rule).some((window) => evaluateRule(rule.tree, { ...stream, window, status })))
     .sort((a, b) => b.weight - a.weight || b.keep - a.keep)[0]
   if (winner === undefined) return baseRate
-  const namesLevel = comparisonsOf(winner.tree).some(({ metric }) => metric === 'log_level')
-  return stream.level >= 5 && !namesLevel ? Math.max(baseRate, winner.keep) : winner.keep
+  return stream.level >= 5 && !names(winner, 'log_level') ? Math.max(baseRate, winner.keep) : winner.keep
 }
 
 /** As the kernel does: the table's rate, where it has one for the record's status, else the stream's. */
@@ -225,6 +228,20 @@ test('an incident hides errors, or evidence is sampled', () => {
   const named = one({ when: 'service_name = cart AND log_level = ERROR', keep: 0.01 })
   assert.equal(named.decide({ ...CART, level: 5, baseRate: 1 }).rate, 0.01)
   assert.deepEqual(named.decide({ ...CART, level: 6, baseRate: 1 }), {})
+})
+
+test('a rule that does not name log_type changes the rate of metric records, or one that does leaves it', () => {
+  const measured = { ...CART, logType: METRIC, baseRate: 1, window: INCIDENT }
+  const set = one({ when: 'error_rate > 0.05 OR status_code = 404', keep: 0.1 })
+  assert.deepEqual(set.decide(measured), {})
+  assert.equal(set.explain(measured, 404), undefined)
+  assert.equal(set.decide({ ...measured, logType: 0 }).rate, 0.1)
+  const named = compileRules([
+    { when: 'error_rate > 0.05', keep: 0.1, weight: 1 },
+    { name: 'metrics', when: 'log_type = metric AND error_rate > 0.05', keep: 0.2 },
+  ])
+  assert.deepEqual(named.decide(measured), { rate: 0.2, rule: 'metrics' })
+  assert.equal(named.explain(measured, undefined)?.rule.name, 'metrics')
 })
 
 test('the lighter rule wins, or the one that keeps less', () => {
