@@ -9,7 +9,7 @@ export type LatencyUnit = 'ns' | 'us' | 'ms' | 's'
  * among its root members, in the record's order; only without one, the first among nested members. The members stay the record's own.
  */
 export interface FieldNames {
-  /** Readable: a whole number 0 … 999, or a string of one to three digits. */
+  /** Readable: a whole number 0 … 999 (`5e2` too, by its first 15 digits), or a string of one to three digits. */
   readonly status: readonly string[]
   /** Readable: a number without sign. Its first 15 digits count; more than 2^30 ms counts as that. */
   readonly latency: readonly { readonly path: string; readonly unit: LatencyUnit }[]

@@ -20,7 +20,9 @@ const UNIT_POWERS: Readonly<Record<LatencyUnit, number>> = { ns: -6, us: -3, ms:
 
 function statusOf(value: string): number | undefined {
   const digits = /^(?:(0|[1-9]\d{0,2})|"(\d{1,3})")$/.exec(value)
-  return digits === null ? undefined : Number(digits[1] ?? digits[2])
+  if (digits !== null) return Number(digits[1] ?? digits[2])
+  const number = latencyOf(value, 'ms') ?? Number.NaN
+  return Number.isInteger(number) && number > 0 && number < 1000 ? number : undefined
 }
 
 /** The number's first 15 digits, times ten to what is left. */

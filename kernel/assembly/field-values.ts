@@ -15,7 +15,7 @@ for (let n: usize = 0, power: f64 = 1; n < 23; n++, power *= 10) store<f64>(POWE
 /** By unit, 4 bits each: the power of ten from ns, us, ms, s to ms, plus 6. */
 const UNIT_POWERS: u32 = 0x9630
 
-/** The status + 1 of a number or a string of one to three digits at `at`, 0 when it is none. */
+/** The status + 1 of a whole number below 1000, or of a string of one to three digits, at `at`; 0 when it is none. */
 function readStatus(at: usize): u32 {
   const quoted = load<u8>(at) == 34
   if (quoted) at++
@@ -26,10 +26,20 @@ function readStatus(at: usize): u32 {
     value = value * 10 + digit
     digit = <u32>load<u8>(++at) - 48
   }
-  if (at == first || at > first + 3) return 0
-  const after = <u32>load<u8>(at)
-  const ends = quoted ? after == 34 : after != 46 && (after | 32) != 101
-  return ends ? value + 1 : 0
+  if (at == first) return 0
+  if (at <= first + 3) {
+    const after = <u32>load<u8>(at)
+    if (quoted ? after == 34 : after != 46 && (after | 32) != 101) return value + 1
+  }
+  return quoted ? 0 : readLongStatus(first)
+}
+
+/** As readStatus, of a number with more than three digits, a fraction or an exponent: `500.0` and `5e2` are 500. */
+function readLongStatus(at: usize): u32 {
+  const value = readNumber(at, 0)
+  const whole = <u32>value
+  // What is too small for readNumber comes out as 0.
+  return whole > 0 && whole < 1000 && <f64>whole == value ? whole + 1 : 0
 }
 
 function noteContainer(entry: usize, prefix: u32, at: usize): void {

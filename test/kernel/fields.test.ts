@@ -45,10 +45,12 @@ function latencies(...values: string[]): (number | undefined)[] {
   return read(NAMES, ...values.map((value) => `{"latency_ms":${value}}`)).map(({ latencyMs }) => latencyMs)
 }
 
-test('a status is a whole number of at most three digits, or a string of them; anything else is none', () => {
+test('a status is a whole number below 1000, or a string of at most three digits; anything else is none', () => {
   assert.deepEqual(statuses('0', '7', '200', '999', '"200"', '"007"', '"0"'), [0, 7, 200, 999, 200, 7, 0])
+  const numbers = statuses('500.0', '5e2', '5E+2', '0.5e3', '50400e-2', '503.000000000000000001', '1.0')
+  assert.deepEqual(numbers, [500, 500, 500, 500, 504, 503, 1])
   const refused =
-    '1000 -1 -0 200.0 2e2 2E2 12345 null true [200] {"a":200} "" "0200" "2x0" "-1" "20\\u0030" "5.0"'.split(
+    '1000 -1 -0 -5e2 200.5 2e3 0.0 1e-99 1e999 12345 null true [200] {"a":200} "" "0200" "2x0" "-1" "20\\u0030" "5.0"'.split(
       ' ',
     )
   assert.deepEqual(

@@ -219,31 +219,6 @@ test('what a rule holds for a service grows without end', () => {
   assert.equal(held.effective(0).length, 64)
 })
 
-test('an incident hides errors, or evidence is sampled', () => {
-  const set = one({ when: 'service_name = cart', keep: 0.01 })
-  assert.deepEqual(set.decide(CART), { rate: 0.01, rule: 'rule 1' })
-  assert.equal(set.decide({ ...CART, level: 5, baseRate: 0.9 }).rate, 0.9)
-  assert.equal(set.decide({ ...CART, level: 6, baseRate: 1 }).rate, 1)
-  assert.deepEqual(set.decide({ ...CART, logType: AUDIT, baseRate: 1 }), {})
-  const named = one({ when: 'service_name = cart AND log_level = ERROR', keep: 0.01 })
-  assert.equal(named.decide({ ...CART, level: 5, baseRate: 1 }).rate, 0.01)
-  assert.deepEqual(named.decide({ ...CART, level: 6, baseRate: 1 }), {})
-})
-
-test('a rule that does not name log_type changes the rate of metric records, or one that does leaves it', () => {
-  const measured = { ...CART, logType: METRIC, baseRate: 1, window: INCIDENT }
-  const set = one({ when: 'error_rate > 0.05 OR status_code = 404', keep: 0.1 })
-  assert.deepEqual(set.decide(measured), {})
-  assert.equal(set.explain(measured, 404), undefined)
-  assert.equal(set.decide({ ...measured, logType: 0 }).rate, 0.1)
-  const named = compileRules([
-    { when: 'error_rate > 0.05', keep: 0.1, weight: 1 },
-    { name: 'metrics', when: 'log_type = metric AND error_rate > 0.05', keep: 0.2 },
-  ])
-  assert.deepEqual(named.decide(measured), { rate: 0.2, rule: 'metrics' })
-  assert.equal(named.explain(measured, undefined)?.rule.name, 'metrics')
-})
-
 test('the lighter rule wins, or the one that keeps less', () => {
   const rules = [
     { name: 'a', when: 'namespace = shop', keep: 0.2 },
