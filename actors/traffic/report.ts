@@ -1,5 +1,6 @@
 // What the traffic says of itself: metrics, and the busiest services for status and top.
 import type { SamplingOptions } from '../../protocol/config/sampling.js'
+import { ruleName } from '../../protocol/sampling/rules.js'
 import type { Boost, ServiceStatus } from '../../protocol/traffic.js'
 import type { ActorContext } from '../../runtime/actor.js'
 import { infoRate } from './estimate.js'
@@ -42,7 +43,7 @@ export function createTrafficReport(context: ActorContext): TrafficReport {
       metrics.set('sampling_rule_services', count, { rule })
     }
     // Names of rules that a reload took away are let go of when they have said 0.
-    const known = new Set(settings.rules.map(({ name }, at) => name ?? `rule ${at + 1}`))
+    const known = new Set(settings.rules.map(({ name }, at) => ruleName(name, at)))
     for (const rule of rulesTold) if (!known.has(rule)) rulesTold.delete(rule)
   }
 

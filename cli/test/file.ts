@@ -72,12 +72,20 @@ function shortForms(raw: unknown): ReadonlySet<number> {
   for (const [n, test] of tests.entries()) {
     if (!isMap(test)) continue
     if (typeof test['source'] === 'string') test['source'] = { name: test['source'] }
-    if (typeof test['input'] === 'string') test['input'] = test['input'].replace(/\n$/, '').split('\n')
+    const { input } = test
+    if (typeof input === 'string') test['input'] = withoutEnd(input).split('\n')
+    else if (Array.isArray(input))
+      test['input'] = input.map((line) => (typeof line === 'string' ? withoutEnd(line) : line))
     if (!isMap(test['expect'])) continue
     test['expect'] = [test['expect']]
     single.add(n)
   }
   return single
+}
+
+/** A text of a block (`|`) ends its last line. */
+function withoutEnd(text: string): string {
+  return text.replace(/\n$/, '')
 }
 
 /** The path in the file as it is written. */

@@ -49,12 +49,17 @@ const source = z.strictObject({
   format: z.enum(['auto', 'json', 'logfmt', 'klog', 'text', 'cri']).optional(),
 })
 
-const match = z.strictObject({
-  namespace: name().optional(),
-  pod: name().optional(),
-  pod_uid: name().optional(),
-  service: name().optional(),
-})
+const match = z
+  .strictObject({
+    namespace: name().optional(),
+    pod: name().optional(),
+    pod_uid: name().optional(),
+    service: name().optional(),
+  })
+  .refine(
+    (wanted) => Object.values(wanted).some((value) => value !== undefined),
+    'expected at least one of namespace, pod, pod_uid, service',
+  )
 
 const expectation = z.strictObject({
   kept: z.boolean().optional(),
@@ -68,6 +73,7 @@ const expectation = z.strictObject({
   without: z.array(name()).optional(),
 })
 
+const LINE = 'expected one line; each line is an element of its own, or one of a text (input: |)'
 const TIME = 'expected a time such as 2026-11-23T10:00:00Z'
 
 export const testFileSchema = z.strictObject({
@@ -83,7 +89,7 @@ export const testFileSchema = z.strictObject({
         /** By `service`, `namespace/service`, or `*` for all others. */
         traffic: z.record(z.string(), trafficOf).default({}),
         boosts: z.array(match).max(256).default([]),
-        input: z.array(z.string()).min(1),
+        input: z.array(z.string().regex(/^[^\n]*$/, LINE)).min(1),
         /** One for each record, or the only one for all of them. */
         expect: z.array(expectation).min(1),
       }),

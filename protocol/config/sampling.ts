@@ -98,7 +98,11 @@ export const sampling = z
     rules: z
       .array(
         z.strictObject({
-          name: z.string().optional().describe("Name in the rule's metrics"),
+          name: z
+            .string()
+            .min(1, 'expected a text that is not empty')
+            .optional()
+            .describe("Name in the rule's metrics"),
           when: z.string().describe('Condition over live metrics'),
           keep: rate().default(1).describe('Rate while it holds'),
           weight: z.number().default(0).describe('Which rule wins where several hold'),

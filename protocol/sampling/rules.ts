@@ -115,8 +115,13 @@ export function compileRules(options: readonly RuleOptions[]): RuleSet {
   }
 }
 
+/** By its place where the configuration gives none. */
+export function ruleName(name: string | undefined, index: number): string {
+  return name ?? `rule ${index + 1}`
+}
+
 function compileRule(options: RuleOptions, index: number): CompiledRule {
-  const name = options.name ?? `rule ${index + 1}`
+  const name = ruleName(options.name, index)
   const fail = (problem: string): never => {
     throw new MillraceError('config.rule', `${name}: ${problem}`)
   }

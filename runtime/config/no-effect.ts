@@ -1,4 +1,4 @@
-// Options that a file may already hold although this version does nothing with them: said, never silently ignored.
+// Options that a file may already hold although nothing comes of them, ever or beside another: said, never silently ignored.
 
 interface Idle {
   readonly path: readonly string[]
@@ -9,8 +9,16 @@ interface Idle {
   readonly matters: (value: unknown, file: unknown) => boolean
 }
 
-/** None at present. */
-const IDLE: readonly Idle[] = []
+/** A fixed rate of the tier wins over all that could be told of info records. */
+const FIXED_INFO = ['target_per_second', 'floor', 'window', 'services'].map((option): Idle => {
+  return {
+    path: ['sampling', 'info', option],
+    because: 'sampling.tiers.info is the rate of all info records; leave one of the two out',
+    always: false,
+    matters: (value, file) => !isEmpty(value) && !isEmpty(at(file, ['sampling', 'tiers', 'info'])),
+  }
+})
+const IDLE: readonly Idle[] = FIXED_INFO
 
 /** Is the option at this path, or all that holds it, one of them? */
 export function hasNoEffect(path: readonly string[]): boolean {
@@ -24,7 +32,7 @@ export function optionsWithoutEffect(
   return IDLE.flatMap(({ path, because, matters }) => {
     const value = at(file, path)
     if (value === undefined || !matters(value, file)) return []
-    return [{ path, message: `${path.join('.')}: has no effect in this version: ${because}` }]
+    return [{ path, message: `${path.join('.')}: has no effect: ${because}` }]
   })
 }
 
@@ -33,4 +41,8 @@ function at(value: unknown, path: readonly string[]): unknown {
     (inner, key) => (inner as Record<string, unknown> | null | undefined)?.[key],
     value,
   )
+}
+
+function isEmpty(value: unknown): boolean {
+  return typeof value === 'object' ? Object.keys(value ?? {}).length === 0 : value === undefined
 }

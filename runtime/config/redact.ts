@@ -41,7 +41,8 @@ export function shown(path: readonly PropertyKey[], value: unknown, config: unkn
   if (isSecretPath(path, config)) return HIDDEN
   if (Array.isArray(value)) return `a list of ${value.length}`
   if (typeof value === 'object') return 'a map'
-  if (typeof value !== 'string') return JSON.stringify(value)
+  // JSON has no infinity.
+  if (typeof value !== 'string') return typeof value === 'number' ? String(value) : JSON.stringify(value)
   const text = redactUrl(value)
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text)
 }

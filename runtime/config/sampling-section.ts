@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { planFields } from '../../kernel/fields.js'
 import { sampling, type SamplingOptions } from '../../protocol/config/sampling.js'
 import { MillraceError } from '../../protocol/errors.js'
-import { compileRules } from '../../protocol/sampling/rules.js'
+import { compileRules, ruleName } from '../../protocol/sampling/rules.js'
 import { SETTINGS_BYTES_MAX } from '../live-settings.js'
 import { explain } from './explain.js'
 import type { Environment } from './substitute.js'
@@ -26,7 +26,7 @@ export function checkSampling(section: unknown, env: Environment = process.env):
   throw new MillraceError('config.sampling', problems.map(({ message }) => message).join('\n'))
 }
 
-/** Rules that do not parse, field names that the kernel has no room for, and more than shared memory holds. */
+/** Rules that do not parse or that a name does not tell apart, field names that the kernel has no room for, and more than shared memory holds. */
 export function samplingFindings(section: SamplingOptions): Finding[] {
   const { rules, fields } = section
   const bytes = Buffer.byteLength(JSON.stringify(section))
@@ -40,10 +40,24 @@ export function samplingFindings(section: SamplingOptions): Finding[] {
     const path = ['sampling', 'rules', at, 'when']
     return [{ path, message: `sampling.rules[${at}].when: ${message}` }]
   })
+  found.push(...namedTwice(section))
   const latency = Object.entries(fields.latency).map(([path, unit]) => ({ path, unit }))
   const message = refusal(() => planFields({ status: fields.status, latency }))
   if (message === undefined) return found
   return [...found, { path: ['sampling', 'fields'], message: `sampling.fields: ${message}` }]
+}
+
+/** Verdicts and metrics name a rule; one without a name is called by its place. */
+function namedTwice({ rules }: SamplingOptions): Finding[] {
+  const names = rules.map(({ name }, at) => ruleName(name, at))
+  return names.flatMap((name, at): Finding[] => {
+    const first = names.indexOf(name)
+    if (first === at) return []
+    // The one that has the name written is the one to change.
+    const written = rules[at]?.name === undefined ? first : at
+    const message = `sampling.rules[${written}].name: ${JSON.stringify(name)} is also sampling.rules[${first + at - written}]; choose another name`
+    return [{ path: ['sampling', 'rules', written, 'name'], message }]
+  })
 }
 
 /** What of the rules is legal and yet does nothing. */

@@ -39,6 +39,10 @@ function testsOf(yaml: string) {
 }
 
 function outcomeOf(yaml: string): TestOutcome {
+  const [block] = testsOf(
+    'tests:\n  - name: x\n    input:\n      - |\n        a\n      - b\n    expect: {}\n',
+  )
+  assert.deepEqual(block?.test.input, ['a', 'b'])
   const [placed] = testsOf(`tests:\n  - name: t\n    expect: { kept: true }\n${yaml.replace(/^/gm, '    ')}`)
   return judgeTest(config, placed as NonNullable<typeof placed>)
 }
@@ -212,6 +216,14 @@ test('a bad file of tests is told with line, column and the nearest key', () => 
     [
       'tests:\n  - { name: x, input: a, expect: {}, traffic: { a: { p99: quick } } }',
       /p99: got "quick", expected a duration/,
+    ],
+    [
+      'tests:\n  - { name: x, input: a, expect: {}, boosts: [{ pod: p }, {}] }',
+      /:2:\d+: tests\[0\]\.boosts\[1\]: got a map, expected at least one of namespace, pod/,
+    ],
+    [
+      'tests:\n  - { name: x, input: [a, "b\\nc"], expect: {} }',
+      /:2:\d+: tests\[0\]\.input\[1\]: got "b\\nc", expected one line/,
     ],
     ['tests: []', /:1:1: tests: .*expected at least 1 entry/],
     ['test: []', /unknown key; did you mean tests/],

@@ -142,6 +142,37 @@ test('a `for` that does nothing is said', () => {
   )
 })
 
+test('two rules of one name, which metrics and verdicts cannot tell apart, are refused, and one with an empty name', () => {
+  const rules = (...names: string[]) => {
+    const items = names.map((name) => `    - { ${name}when: error_rate > 0.1 }\n`).join('')
+    return configText({ extra: `sampling:\n  rules:\n${items}` })
+  }
+  assert.match(
+    first(rules('name: a, ', 'name: b, ', 'name: a, ')),
+    /^9:9: sampling\.rules\[2\]\.name: "a" is also sampling\.rules\[0\]/,
+  )
+  assert.match(
+    first(rules('name: rule 2, ', '')),
+    /^7:9: sampling\.rules\[0\]\.name: "rule 2" is also sampling\.rules\[1\]/,
+  )
+  assert.match(first(rules("name: '', ")), /^7:9: .*got "", expected a text that is not empty/)
+  assert.ok(parsed(rules('name: a, ', '', '')))
+})
+
+test('options of info that a fixed rate of the tier leaves without effect are told', () => {
+  const warnings = (tiers: string, info: string) =>
+    parse(configText({ extra: `sampling: { tiers: { ${tiers} }, info: { ${info} } }\n` })).warnings
+  const told = warnings('info: 1', 'target_per_second: 50, services: { cart: 0.1 }, services_max: 10')
+  assert.equal(told.length, 2)
+  assert.match(
+    told[0] ?? '',
+    /:5:\d+: sampling\.info\.target_per_second: has no effect: sampling\.tiers\.info/,
+  )
+  assert.match(told[1] ?? '', /sampling\.info\.services: has no effect/)
+  assert.deepEqual(warnings('info: 1', 'services: {}'), [])
+  assert.deepEqual(warnings('warn: 1', 'target_per_second: 50'), [])
+})
+
 test('a price for a backend that there is not is refused, and one below zero', () => {
   const priced = (cost: string) => configText({ extra: `report: { cost: ${cost} }\n` })
   assert.match(

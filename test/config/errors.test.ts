@@ -42,6 +42,8 @@ test('wrong values name the value, what was expected and the way out', () => {
     ['journal: { at_bound: blok }', /expected one of block, release, drop_oldest; did you mean block\?/],
     ['records: { batch_age_max: 6m }', /expected at most 5m/],
     ['sampling: { tiers: { warn: 2 } }', /got 2, expected a rate from 0 to 1/],
+    ['sampling: { tiers: { warn: .inf } }', /got Infinity, expected a rate from 0 to 1/],
+    ['sampling: { tiers: { warn: .nan } }', /got NaN, expected a rate from 0 to 1/],
     ['node: { id: 12 }', /got 12, expected a text; put it in quotes/],
     ['node: { id: }', /got an empty value, expected a text/],
     ['http: { listen: 7700 }', /got 7700, expected a text/],
