@@ -14,28 +14,51 @@ const PAIR_FROM = 6
 
 /**
  * The mean of the last `seconds` counts without the two neighbouring seconds that hold most. After a lasting change the mean is that of the
- * new traffic as soon as all but two of its seconds are: `seconds − 1` seconds later it is within 1 / (seconds − 2) of it.
+ * new traffic as soon as all but two of its seconds are: `seconds − 1` seconds later it is within 1 / (seconds − 2) of it. A burst that comes
+ * again within `seconds` is traffic like any other: then it is the mean of all of them.
  */
 export function createEstimate(seconds: number): Estimate {
+  /** Twice as many as the mean is of: what was before the oldest burst in it. */
   const counts: number[] = []
   return {
     add(perSecond) {
       counts.push(perSecond)
-      if (counts.length > seconds) counts.shift()
+      if (counts.length > 2 * seconds) counts.shift()
     },
     value() {
       if (counts.length < SECONDS_MIN) return undefined
-      const left = counts.length >= PAIR_FROM ? 2 : 1
-      let most = 0
-      let sum = 0
-      for (let at = 0; at < counts.length; at++) {
-        const count = counts[at] as number
-        sum += count
-        most = Math.max(most, left === 2 ? count + (counts[at + 1] ?? 0) : count)
-      }
-      return Math.max(0, sum - most) / (counts.length - left)
+      const first = Math.max(0, counts.length - seconds)
+      const length = counts.length - first
+      const width = length >= PAIR_FROM ? 2 : 1
+      const now = peakOf(counts, first, counts.length, width)
+      // Not the second just before it, which belongs to the same rise.
+      const before = peakOf(counts, Math.max(0, now.at - seconds), now.at - 1, width)
+      if (isBurst(now) && isBurst(before) && before.most >= now.most / 2) return now.sum / length
+      return Math.max(0, now.sum - now.most) / (length - width)
     },
   }
+}
+
+interface Peak {
+  /** Where the `width` neighbours begin that hold most. */
+  readonly at: number
+  readonly most: number
+  readonly sum: number
+}
+
+function peakOf(counts: readonly number[], from: number, to: number, width: number): Peak {
+  let [at, most, sum] = [from, 0, 0]
+  for (let n = from; n < to; n++) {
+    const count = counts[n] as number
+    sum += count
+    const held = width === 2 && n + 1 < to ? count + (counts[n + 1] as number) : count
+    if (held > most) [at, most] = [n, held]
+  }
+  return { at, most, sum }
+}
+
+function isBurst({ most, sum }: Peak): boolean {
+  return most > sum / 2
 }
 
 /** The share of a service's info records to keep. `perSecond` undefined: nothing is known yet, all are kept. */

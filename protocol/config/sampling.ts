@@ -42,7 +42,7 @@ export const sampling = z
           .describe('Info records per second and service that are kept, of all nodes together'),
         floor: rate().default(0.001).describe('Lowest rate of a busy service'),
         window: duration('10s', { min: '3s', max: '60s' }).describe(
-          'How far back the traffic is looked at; its busiest two seconds do not count',
+          'How far back the traffic is looked at; its busiest two neighbouring seconds (below `6s`: one) do not count, unless they are a burst that comes again within this time',
         ),
         services: z
           .record(z.string(), rate())

@@ -42,6 +42,31 @@ for (const share of [1, 0.7, 0.5]) {
   })
 }
 
+test('a burst that comes every ten seconds is never thinned out, though it is most of the traffic', () => {
+  const stage = createStage({ sampling: LIVE })
+  stage.seconds(5, 10)
+  const bursts = Array.from({ length: 6 }, () => {
+    const [burst = []] = stage.seconds(1, 20_000)
+    stage.seconds(9, 10)
+    return burst.length
+  })
+  assert.deepEqual(bursts.slice(0, 2), [20_000, 20_000])
+  // About 2,000 a second are thinned to 100: 1,000 of a burst, standard deviation 31.
+  assert.ok(
+    bursts.slice(2).every((count) => Math.abs(count - 1000) < 200),
+    bursts.join(),
+  )
+})
+
+test('bursts further apart than the window do not lower the rate of what is between them', () => {
+  const stage = createStage({ sampling: LIVE })
+  stage.seconds(15, 50)
+  for (let n = 0; n < 3; n++) {
+    assert.deepEqual(counts(stage.seconds(1, 10_000)), [10_000])
+    assert.deepEqual(counts(stage.seconds(14, 50)), Array(14).fill(50))
+  }
+})
+
 test('a service that was never seen is kept in full until it was seen for three full seconds', () => {
   const stage = createStage({ sampling: LIVE })
   stage.seconds(20, 5)
