@@ -6,7 +6,7 @@ import { loadCursors } from '../../runtime/wal/cursor.js'
 import { nodeFiles } from '../../runtime/wal/files.js'
 import { ENVELOPE_BYTES, segmentName, segmentSeq } from '../../runtime/wal/layout.js'
 import { headerOf } from '../../runtime/wal/recover.js'
-import { createSeqSet } from '../../runtime/wal/seq-set.js'
+import { createSeqSet, type SeqSet } from '../../runtime/wal/seq-set.js'
 import { readSegment, withFile } from '../../runtime/wal/segment.js'
 import { eachEntry } from '../../runtime/wal/walk.js'
 import { openChecksum } from '../journal/folder.js'
@@ -18,6 +18,8 @@ export interface KnownFrames {
   readonly tasks: readonly AuditTask[]
   /** Frames that a backend has not acknowledged yet: nothing to audit. */
   readonly unacknowledged: number
+  /** Frames of the journal that can not be read, or are gone from its middle: who has them is not known. */
+  readonly unreadable: number
   /** As the journal has it; undefined when that has let go of it. */
   encoded(task: AuditTask): Promise<Uint8Array | undefined>
 }
@@ -46,13 +48,14 @@ export async function knownFrames(options: KnownFramesOptions): Promise<KnownFra
   const folder = join(dataDir, 'journal')
   const tasks = new Map<string, AuditTask>()
   const places = new Map<string, Place>()
-  const unacknowledged = await addJournal(options, folder, tasks, places)
+  const { unacknowledged, unreadable } = await addJournal(options, folder, tasks, places)
   for (const task of await readLocalQueue(join(dataDir, 'audit', 'queue')))
     if (task.ackedMs >= sinceMs && !tasks.has(task.id)) tasks.set(task.id, task)
   for (const root of options.archives) await addArchive(options, root, tasks)
   return {
     tasks: [...tasks.values()],
     unacknowledged,
+    unreadable,
     async encoded({ id }) {
       const place = places.get(id)
       if (place === undefined) return undefined
@@ -96,15 +99,15 @@ async function addJournal(
   folder: string,
   tasks: Map<string, AuditTask>,
   places: Map<string, Place>,
-): Promise<number> {
+): Promise<Pick<KnownFrames, 'unacknowledged' | 'unreadable'>> {
   const checksum = openChecksum()
   const verify = (frame: Uint8Array) => checksum.verify(frame) === undefined
+  const cursors = await cursorsOf(folder)
+  // Behind the cursors: what they name is in these segments then.
   const firstSeqs = await segmentsSince(folder, sinceMs)
-  if (firstSeqs.length === 0) return 0
-  const cursors = new Map(
-    (await loadCursors(nodeFiles, folder)).map(({ backend, done }) => [backend, createSeqSet(done)]),
-  )
   let unacknowledged = 0
+  let unreadable = 0
+  let expected = firstSeqs[0] ?? Math.min(...[...cursors.values()].map((done) => done.nextMissing(0)))
   for (const [n, firstSeq] of firstSeqs.entries()) {
     const at = { folder, files: nodeFiles, verify }
     await eachEntry(
@@ -115,6 +118,8 @@ async function addJournal(
       (entry) => {
         if (entry.kind === 'lost') return
         const header = headerOf(entry.frame)
+        unreadable = header.madeMs < sinceMs ? 0 : unreadable + entry.seq - expected
+        expected = entry.seq + 1
         if (header.count === 0 || header.madeMs < sinceMs) return
         const { id, count, minTsMs: fromMs, maxTsMs: toMs, madeMs } = header
         places.set(id, { segment: segmentName(firstSeq), offset: entry.offset, bytes: entry.bytes })
@@ -124,9 +129,20 @@ async function addJournal(
       },
     ).catch((error: unknown) => {
       if (systemCode(error) !== 'ENOENT') throw error
+      // All backends have passed it.
+      expected = firstSeqs[n + 1] ?? expected
     })
   }
-  return unacknowledged
+  const acknowledged = Math.max(0, ...[...cursors.values()].map((done) => done.end()))
+  return { unacknowledged, unreadable: unreadable + Math.max(0, acknowledged - expected) }
+}
+
+async function cursorsOf(folder: string): Promise<Map<string, SeqSet>> {
+  const cursors = await loadCursors(nodeFiles, folder).catch((error: unknown) => {
+    if (systemCode(error) === 'ENOENT') return []
+    throw error
+  })
+  return new Map(cursors.map(({ backend, done }) => [backend, createSeqSet(done)]))
 }
 
 /** A frame of which the archive does not hold the records from the first on is left out: it lies in other hours too. */

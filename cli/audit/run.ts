@@ -15,7 +15,7 @@ export interface BackendResult {
 }
 
 export interface AuditRunResult {
-  /** Every backend holds every record, now. */
+  /** Every backend holds every record of all frames since, now; also when there are none. */
   readonly whole: boolean
   readonly frames: number
   readonly records: number
@@ -27,6 +27,10 @@ export interface AuditRunResult {
   readonly differs: number
   /** Not acknowledged by every backend yet: nothing to audit. */
   readonly unacknowledged: number
+  /** Frames of the journal that can not be read: a backend that had not got them lacks them. */
+  readonly unreadable: number
+  /** The archive was read too. */
+  readonly withArchive: boolean
   readonly interrupted: boolean
   readonly backends: Readonly<Record<string, BackendResult>>
   /** Records that were sent again, by backend and where they came from. */
@@ -62,6 +66,7 @@ export async function auditRun(config: Config, options: AuditRunOptions): Promis
       figures,
       queries: Object.fromEntries(engine.readers.map((reader) => [reader.name, reader.queries()])),
       interrupted: options.signal.aborted,
+      withArchive: options.withArchive,
       tookMs: Math.round(systemClock.monotonic() - startedMs),
     })
   } finally {
@@ -91,6 +96,7 @@ interface Found {
   readonly figures: Figures
   readonly queries: Readonly<Record<string, number>>
   readonly interrupted: boolean
+  readonly withArchive: boolean
   readonly tookMs: number
 }
 
@@ -102,6 +108,7 @@ function resultOf({
   figures,
   queries,
   interrupted,
+  withArchive,
   tookMs,
 }: Found): AuditRunResult {
   const backends: Record<string, BackendResult> = {}
@@ -121,8 +128,9 @@ function resultOf({
   const postponed = count('postponed')
   // Repaired again and again and still not there is no repair.
   const differs = count('differs') + count('repaired')
+  const { unacknowledged, unreadable } = known
   return {
-    whole: unsure + postponed + differs === 0 && !interrupted,
+    whole: unsure + postponed + differs + unacknowledged + unreadable === 0 && !interrupted,
     frames: last.length,
     records: last.reduce((sum, { task }) => sum + task.count, 0),
     compared: figures.compared,
@@ -131,7 +139,9 @@ function resultOf({
     unsure,
     postponed,
     differs,
-    unacknowledged: known.unacknowledged,
+    unacknowledged,
+    unreadable,
+    withArchive,
     interrupted,
     backends,
     repairs: figures.repairs,

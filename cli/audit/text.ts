@@ -38,8 +38,24 @@ export function runText(result: AuditRunResult): string {
     lines.push('', `${whole(result.unacknowledged)} frames are not acknowledged by every backend yet`)
   if (result.reasons.length > 0) lines.push('', ...result.reasons)
   if (result.interrupted) lines.push('', 'interrupted: not all frames were checked')
-  lines.push('', result.whole ? 'every backend holds every record' : 'NOT every backend holds every record')
+  if (result.unreadable > 0) {
+    const text = `${whole(result.unreadable)} frames of the journal are lost to damage and were not compared: a backend that had not got them lacks them`
+    lines.push('', text)
+  }
+  lines.push('', verdict(result))
+  if (!result.withArchive)
+    lines.push(
+      "only frames in the journal and in the audit's queue were compared; --archive takes those of the archive too",
+    )
   return lines.join('\n')
+}
+
+function verdict(result: AuditRunResult): string {
+  if (result.differs > 0) return 'NOT every backend holds every record'
+  if (!result.whole) return 'NOT every backend is known to hold every record'
+  return result.frames === 0
+    ? 'nothing was checked: no frame since --since is known'
+    : 'every backend holds every record'
 }
 
 export function frameText({ frame, records, from, to, journalSeq, backends }: FrameResult): string {
