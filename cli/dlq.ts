@@ -9,7 +9,7 @@ import { type FoundLetter, type LetterPlace, type Letters, openLetters } from '.
 import { openRedrive, type RedriveResult } from './dlq/redrive.js'
 import { onInterrupt } from './interrupt.js'
 import { configOption, jsonOption, positiveNumber } from './options.js'
-import { table } from './text-table.js'
+import { printable, table } from './text-table.js'
 
 interface Flags extends LetterFilter {
   readonly config: string
@@ -141,7 +141,7 @@ const show = (id: string, flags: Flags): Promise<void> =>
       if (flags.json === true) return print(JSON.stringify({ ...letter, node }))
       const { record, ...rest } = letter
       const lines = Object.entries({ ...rest, node }).map(([key, value]) => [key, String(value)])
-      return print([...table(lines, 1), '', record].join('\n'))
+      return print([...table(lines, 1), '', printable(record)].join('\n'))
     }
     const text = `no letter ${id}; millrace dlq list shows those that are there`
     throw new MillraceError('dlq.unknown_letter', text)
@@ -172,7 +172,8 @@ const redriveLetters = (flags: Flags): Promise<void> =>
       print(
         `${sent} letters taken, ${refused} refused again, ${open} without an answer, ${strangers} of backends that are not configured`,
       )
-      for (const [reason, count] of Object.entries(total.reasons)) print(`refused as ${reason}: ${count}`)
+      for (const [reason, count] of Object.entries(total.reasons))
+        print(`refused as ${printable(reason)}: ${count}`)
     }
     if (refused + open + strangers > 0 || stop.signal.aborted) process.exitCode = 1
   })

@@ -1,4 +1,5 @@
 // One canonical record as a line for people: time, level, service, message, and the record's own fields.
+import { printable } from './text-table.js'
 
 const SHOWN = new Set(['timestamp', 'log_level', 'service_name', 'message'])
 /** What the host adds to every record; `--json` shows it. */
@@ -7,7 +8,7 @@ const QUIET =
 
 export function recordText(line: string): string {
   const record = parse(line)
-  if (record === undefined) return line
+  if (record === undefined) return printable(line)
   const head = [
     record['timestamp'],
     valueText(record['log_level']).padEnd(5),
@@ -23,14 +24,6 @@ export function recordText(line: string): string {
 
 function valueText(value: unknown): string {
   return typeof value === 'string' ? value : value === undefined ? '-' : JSON.stringify(value)
-}
-
-/** Line breaks and tabs stay visible as escapes, control characters lose their effect. */
-function printable(text: string): string {
-  return text
-    .replaceAll('\n', '\\n')
-    .replaceAll('\t', '\\t')
-    .replace(/\p{Cc}/gu, '\ufffd')
 }
 
 function parse(line: string): Record<string, unknown> | undefined {

@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { loadConfig } from '../runtime/config/load.js'
 import { configOption, jsonOption } from './options.js'
+import { printable } from './text-table.js'
 import { compareTest, type Difference } from './test/compare.js'
 import { readTests } from './test/file.js'
 import { judgeTest, type TestOutcome } from './test/verdicts.js'
@@ -66,7 +67,11 @@ function resultText({ name, place, passed, differences, records }: TestResult): 
       lines.push(`      record ${record}${typeof message === 'string' ? `: ${head(message)}` : ''}`)
       shown = record
     }
-    lines.push(`        ${field}`, `          expected ${expected}`, `          got      ${got}`)
+    lines.push(
+      `        ${field}`,
+      `          expected ${printable(expected)}`,
+      `          got      ${printable(got)}`,
+    )
   }
   return lines
 }
@@ -75,6 +80,6 @@ const HEAD_CHARS = 100
 
 /** What a record holds must not move the cursor or colour the terminal. */
 function head(text: string): string {
-  const printable = text.replace(/\p{Cc}/gu, '\ufffd')
-  return printable.length > HEAD_CHARS ? `${printable.slice(0, HEAD_CHARS)}…` : printable
+  const shown = printable(text)
+  return shown.length > HEAD_CHARS ? `${shown.slice(0, HEAD_CHARS)}…` : shown
 }

@@ -1,7 +1,19 @@
-// Tables and figures as text: columns aligned, numbers short.
+// Tables and figures as text: columns aligned, numbers short, nothing in them that a terminal would obey.
 
-/** Columns from the second on are right-aligned, those from `textFrom` on are not. */
-export function table(rows: readonly (readonly string[])[], textFrom = Number.POSITIVE_INFINITY): string[] {
+/** For what logs say: line breaks and tabs stay visible as escapes, control characters lose their effect. */
+export function printable(text: string): string {
+  return text
+    .replaceAll('\n', '\\n')
+    .replaceAll('\t', '\\t')
+    .replace(/\p{Cc}/gu, '\ufffd')
+}
+
+/** The same for text of several lines. */
+export const printableLines = (text: string) => text.split('\n').map(printable).join('\n')
+
+/** Columns from the second on are right-aligned, those from `textFrom` on are not. Cells are made printable. */
+export function table(raw: readonly (readonly string[])[], textFrom = Number.POSITIVE_INFINITY): string[] {
+  const rows = raw.map((cells) => cells.map(printable))
   const widths = (rows[0] ?? []).map((_, column) =>
     Math.max(...rows.map((cells) => (cells[column] ?? '').length)),
   )

@@ -4,6 +4,7 @@ import { sleep, systemClock } from '../runtime/clock.js'
 import { askEach, nobody, type NodeAnswer } from './ctl/ask.js'
 import { caller, type CtlOptions } from './ctl/options.js'
 import { openSession, type Session } from './ctl/session.js'
+import { printable } from './text-table.js'
 
 export interface TopAllOptions extends CtlOptions {
   readonly once?: boolean
@@ -86,7 +87,7 @@ export function renderAll(now: Picture, before: Picture | undefined): string {
 }
 
 function rowOf(node: string, { status, fault }: Sample, before: NodeStatus | undefined): string[] {
-  if (status === undefined) return [node, '', '', '', '', '', '', fault ?? '']
+  if (status === undefined) return [node, '', '', '', '', '', '', printable(fault ?? '')]
   const pastMs = before === undefined ? 0 : status.uptimeMs - before.uptimeMs
   const rate = (of: (status: NodeStatus) => number) =>
     before === undefined || pastMs <= 0
@@ -105,5 +106,5 @@ function rowOf(node: string, { status, fault }: Sample, before: NodeStatus | und
     `${Math.round(status.memory.rssBytes / 1024 / 1024)}M`,
     settingsRevision === 0 ? 'file' : `r${settingsRevision}`,
     health,
-  ]
+  ].map(printable)
 }

@@ -1,7 +1,7 @@
 // The part of `top` that shows how the busiest services are sampled.
 import type { NodeSampling } from '../protocol/status.js'
 import type { ServiceStatus } from '../protocol/traffic.js'
-import { table, whole } from './text-table.js'
+import { printable, table, whole } from './text-table.js'
 
 const SHOWN_MAX = 10
 const HEAD = ['service', 'records/s', 'kept/s', 'info rate', 'errors', 'p99', 'rules in force']
@@ -21,7 +21,7 @@ export function samplingLines(sampling: NodeSampling | undefined): string[] {
     `${more}${boosted}`,
     ...(refused === undefined
       ? []
-      : [`! new sampling settings were refused: ${refused.reason.split('\n')[0]}`]),
+      : [`! new sampling settings were refused: ${printable(refused.reason.split('\n')[0] ?? '')}`]),
     '',
   ]
 }

@@ -1,6 +1,6 @@
 // Draws a node's status as a table of text; rates come from two statuses.
 import type { BackendStatus, NodeStatus } from '../protocol/status.js'
-import { bytes, span, table, whole } from './text-table.js'
+import { bytes, printable, span, table, whole } from './text-table.js'
 import { samplingLines } from './top-sampling.js'
 
 /** Without `previous` the rates are averages since the node's start. Lines end in \n, the last one too. */
@@ -93,8 +93,8 @@ function groups(status: NodeStatus): string[] {
 
 function complaints(status: NodeStatus): string[] {
   const lines = [
-    ...status.reasons.map((reason) => `! ${reason}`),
-    ...status.degraded.map((reason) => `~ ${reason}`),
+    ...status.reasons.map((reason) => `! ${printable(reason)}`),
+    ...status.degraded.map((reason) => `~ ${printable(reason)}`),
   ]
   return lines.length === 0 ? [] : ['', ...lines]
 }

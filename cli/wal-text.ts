@@ -3,6 +3,7 @@ import { basename } from 'node:path'
 import type { Inspection } from '../runtime/wal/inspect.js'
 import type { CorruptPlace } from '../runtime/wal/observer.js'
 import type { Repaired } from '../runtime/wal/repair.js'
+import { printable } from './text-table.js'
 
 export interface FsckResult {
   readonly folder: string
@@ -137,7 +138,8 @@ function placeText({ kind, path, offset, bytes, frames, records, id }: CorruptPl
 const whole = (value: number) => value.toLocaleString('en-US')
 
 /** The first column is left-aligned, the others right. */
-function table(rows: readonly (readonly string[])[]): string[] {
+function table(raw: readonly (readonly string[])[]): string[] {
+  const rows = raw.map((cells) => cells.map(printable))
   const widths = (rows[0] ?? []).map((_, column) =>
     rows.reduce((most, cells) => Math.max(most, (cells[column] ?? '').length), 0),
   )

@@ -1,6 +1,6 @@
 // The text that `millrace audit` prints.
 import type { LoggedEvent } from '../../actors/auditor/audit-log.js'
-import { table, whole } from '../text-table.js'
+import { printable, table, whole } from '../text-table.js'
 import type { FrameResult } from './frame.js'
 import type { AuditRunResult } from './run.js'
 import { type SharedState, sharedText } from './shared.js'
@@ -36,7 +36,7 @@ export function runText(result: AuditRunResult): string {
   ]
   if (result.unacknowledged > 0)
     lines.push('', `${whole(result.unacknowledged)} frames are not acknowledged by every backend yet`)
-  if (result.reasons.length > 0) lines.push('', ...result.reasons)
+  if (result.reasons.length > 0) lines.push('', ...result.reasons.map(printable))
   if (result.interrupted) lines.push('', 'interrupted: not all frames were checked')
   if (result.unreadable > 0) {
     const text = `${whole(result.unreadable)} frames of the journal are lost to damage and were not compared: a backend that had not got them lacks them`
@@ -106,7 +106,9 @@ export function statusText(status: AuditStatus): string {
       ([name, { letters, bytes }]) => `dead letters of ${name}: ${whole(letters)} in ${whole(bytes)} bytes`,
     ),
     '',
-    ...(found.length === 0 ? ['nothing differed'] : found.slice(-EVENTS_SHOWN).map(eventText)),
+    ...(found.length === 0
+      ? ['nothing differed']
+      : found.slice(-EVENTS_SHOWN).map((event) => printable(eventText(event)))),
   ].join('\n')
 }
 

@@ -2,8 +2,12 @@
 import { stringify } from 'yaml'
 import type { Verb } from '../../protocol/control/verbs.js'
 import type { NodeStatus } from '../../protocol/status.js'
+import { printableLines } from '../text-table.js'
 
-export function resultText(verb: Verb, result: unknown): string {
+/** Nothing in it moves the cursor: reasons may quote what a log or a server said. */
+export const resultText = (verb: Verb, result: unknown) => printableLines(textOf(verb, result))
+
+function textOf(verb: Verb, result: unknown): string {
   if (verb === 'status') return statusText(result as NodeStatus)
   if (verb === 'actors') return actorsText(result as ActorsResult)
   if (verb === 'drain') return `drained: sources wait; ${lagText(result)}`

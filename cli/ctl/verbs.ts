@@ -4,6 +4,7 @@ import { type ControlEnvelope, type Verb, VERBS } from '../../protocol/control/v
 import { formatDuration } from '../../protocol/config/values.js'
 import { askNodes, type NodeAnswer, only } from './ask.js'
 import { type CtlOptions, durationMs, nodeOptions, print } from './options.js'
+import { printable } from '../text-table.js'
 import { resultText } from './verb-text.js'
 
 const BOOST_MS = 10 * 60_000
@@ -80,7 +81,7 @@ async function run(options: CtlOptions, verb: Verb, args: ControlEnvelope['args'
 }
 
 function lineOf(verb: Verb, { node, answer }: NodeAnswer): string {
-  if (!answer.ok) return `${node}: failed: ${answer.message}`
+  if (!answer.ok) return `${node}: failed: ${printable(answer.message)}`
   const text = resultText(verb, answer.result)
   return text.includes('\n') ? `${node}:\n${text.replaceAll(/^/gm, '  ')}` : `${node}: ${text}`
 }

@@ -4,7 +4,8 @@ import { formatDuration } from '../../protocol/config/values.js'
 import type { NodeStatus } from '../../protocol/status.js'
 import { type Costs, costsOf } from '../volume/cost.js'
 import { rowsJson, totalJson } from '../volume/json.js'
-import { costTable, printable, volumeTable } from '../volume/text.js'
+import { printable } from '../text-table.js'
+import { costTable, volumeTable } from '../volume/text.js'
 import { type Amount, DAY_MS, largest, NOTHING, scaleRow, type VolumeRow } from '../volume/volume.js'
 
 export interface Look {

@@ -1,7 +1,8 @@
 // A simulation's figures as text and as JSON.
 import { formatDuration } from '../../protocol/config/values.js'
 import { rowsJson, totalJson } from '../volume/json.js'
-import { bytesText, costTable, printable, volumeTable, whole } from '../volume/text.js'
+import { printable } from '../text-table.js'
+import { bytesText, costTable, volumeTable, whole } from '../volume/text.js'
 import { DAY_MS, largest } from '../volume/volume.js'
 import type { SimulationResult } from './run.js'
 

@@ -1,4 +1,5 @@
 // Volumes and costs as text: tables whose numbers stand under each other.
+import { printable } from '../text-table.js'
 import type { Costs } from './cost.js'
 import { totalPerDay } from './cost.js'
 import { type Amount, NOTHING, totalOf, type VolumeRow } from './volume.js'
@@ -105,9 +106,4 @@ export function bytesText(value: number): string {
     unit++
   }
   return `${unit === 0 || size >= 99.95 ? size.toFixed(0) : size.toFixed(1)} ${units[unit]}`
-}
-
-/** What a log says of its service must not move the cursor or colour the terminal. */
-export function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, '\ufffd')
 }
