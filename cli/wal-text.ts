@@ -99,6 +99,7 @@ function section(of: string, rows: readonly (readonly string[])[], rowsMax = ROW
 export function fsckText(result: FsckResult): string {
   const { folder, segments, frames, places, corruptCursors, repaired } = result
   const bad = places.length + corruptCursors.length
+  const lost = places.reduce((sum, place) => sum + place.frames, 0)
   const verdict = bad === 0 ? 'sound' : `${whole(bad)} bad ${bad === 1 ? 'place' : 'places'}`
   return [
     ...places.map(placeText),
@@ -107,21 +108,22 @@ export function fsckText(result: FsckResult): string {
         `${backend}.cursor: unreadable; ${backend} gets again what the journal holds, under the same ids`,
     ),
     ...repaired.map(({ path, did }) => `${basename(path)}: ${did}`),
-    `journal ${folder}: ${whole(segments)} segments, ${whole(frames)} whole frames, ${verdict}`,
+    `journal ${folder}: ${whole(segments)} segments, ${whole(frames)} whole frames, ${lost > 0 ? `${whole(lost)} lost, ` : ''}${verdict}`,
   ].join('\n')
 }
 
-function placeText({ kind, path, offset, bytes, frames, records, id }: CorruptPlace): string {
+function placeText({ kind, path, offset, bytes, frames, records, id, fromSeq }: CorruptPlace): string {
   const where = `${basename(path)} at ${offset}`
   const first =
     id === undefined
       ? ''
       : `, the first is ${id}${records === undefined ? '' : ` with ${whole(records)} records`}`
+  const seqs = fromSeq === undefined ? '' : `, ${seqText(fromSeq, frames)}`
   switch (kind) {
     case 'torn_tail':
       return `${where}: torn tail of ${whole(bytes)} bytes: never acknowledged, its lines are read again`
     case 'frame':
-      return `${where}: ${whole(bytes)} unreadable bytes, ${whole(frames)} ${frames === 1 ? 'frame' : 'frames'} lost${first}`
+      return `${where}: ${whole(bytes)} unreadable bytes, ${whole(frames)} ${frames === 1 ? 'frame' : 'frames'} lost${first}${seqs}`
     case 'envelope':
       return `${where}: broken envelope of frame ${id ?? '?'}; the frame is whole`
     case 'segment_header':
@@ -131,9 +133,14 @@ function placeText({ kind, path, offset, bytes, frames, records, id }: CorruptPl
     case 'cursor':
       return `${where}: unreadable cursor`
     case 'missing':
-      return `${where}: ${whole(frames)} frames are missing`
+      return frames === 0
+        ? `${basename(path)}: no segment is there any more: every backend has all frames, but files are read again from where they begin`
+        : `${where}: ${whole(frames)} ${frames === 1 ? 'frame is' : 'frames are'} missing${seqs}: the file is gone or cut, or left at journal.bytes_max`
   }
 }
+
+const seqText = (from: number, frames: number) =>
+  frames === 1 ? `seq ${from}` : `seqs ${from} to ${from + frames - 1}`
 
 const whole = (value: number) => value.toLocaleString('en-US')
 

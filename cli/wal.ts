@@ -10,6 +10,7 @@ import { loadCursors } from '../runtime/wal/cursor.js'
 import { nodeFiles } from '../runtime/wal/files.js'
 import { inspectFolder } from '../runtime/wal/inspect.js'
 import { lockedError, lockFolder, lockHolder } from '../runtime/wal/lock.js'
+import { acknowledgedEnd, missingBefore } from '../runtime/wal/missing.js'
 import { repairFolder } from '../runtime/wal/repair.js'
 import { walkFolder, type WalkOptions } from '../runtime/wal/walk.js'
 import { configOption, jsonOption } from './options.js'
@@ -94,26 +95,28 @@ async function check(at: Place): Promise<FsckResult> {
 }
 
 async function look(at: Place) {
-  const { segments } = await walkFolder(at)
   const cursors = await loadCursors(at.files, at.folder)
+  const { segments } = await walkFolder({ ...at, acknowledged: acknowledgedEnd(cursors) })
+  const before = missingBefore(at.folder, cursors, segments[0]?.firstSeq)
   const corruptCursors = cursors.filter(({ corrupt }) => corrupt).map(({ backend }) => backend)
   const result: FsckResult = {
     folder: at.folder,
     segments: segments.length,
     frames: segments.reduce((sum, { frames }) => sum + frames, 0),
-    places: segments.flatMap(({ places }) => places),
+    places: [...(before === undefined ? [] : [before]), ...segments.flatMap(({ places }) => places)],
     corruptCursors,
     repaired: [],
   }
-  return { segments, result }
+  return { segments, result, before }
 }
 
 /** Holds the lock meanwhile: no node can start in the middle of a repair. */
 async function repair(at: Place): Promise<FsckResult> {
   const lock = await lockFolder({ folder: at.folder, dataDir: at.dataDir, clock: systemClock, epoch: 0 })
   try {
-    const { segments, result } = await look(at)
-    const repaired = await repairFolder({ ...at, nowMs: systemClock.now() }, segments, result.corruptCursors)
+    const { segments, result, before } = await look(at)
+    const options = { ...at, nowMs: systemClock.now() }
+    const repaired = await repairFolder(options, segments, result.corruptCursors, before)
     return { ...result, repaired }
   } finally {
     lock.release()

@@ -1,6 +1,7 @@
 // What a journal folder holds, as plain data: segments, streams, positions, and how far each backend is. Read only.
 import type { StreamFields } from '../../protocol/frame.js'
 import { loadCursors } from './cursor.js'
+import { acknowledgedEnd } from './missing.js'
 import type { CorruptPlace } from './observer.js'
 import { createSeqSet, type SeqRange } from './seq-set.js'
 import { walkFolder, type WalkedFrame, type WalkOptions } from './walk.js'
@@ -69,7 +70,8 @@ export async function inspectFolder(
   options: WalkOptions & { readonly withFrames: boolean; readonly runningPid: number | undefined },
 ): Promise<Inspection> {
   const { folder, files, withFrames, runningPid } = options
-  const cursors = (await loadCursors(files, folder)).map((cursor) => ({
+  const loaded = await loadCursors(files, folder)
+  const cursors = loaded.map((cursor) => ({
     ...cursor,
     set: createSeqSet(cursor.done),
     records: 0,
@@ -78,6 +80,7 @@ export async function inspectFolder(
   const list: InspectedFrame[] = []
   const walked = await walkFolder({
     ...options,
+    acknowledged: acknowledgedEnd(loaded),
     frame(found) {
       countStreams(streams, found)
       for (const cursor of cursors) if (!cursor.set.has(found.seq)) cursor.records += found.header.count

@@ -10,7 +10,7 @@ import { crc32 } from 'node:zlib'
  *
  * Segment: header (40 bytes), positions snapshot, then entries back to back. Little endian.
  *   header    0 u32 "MRJ1"  4 u32 version 1  8 u64 first seq  16 u64 made, ms  24 u32 bytes of the snapshot
- *             28 u32 crc32 of the snapshot  32 u32 0  36 u32 crc32 over [0, 36)
+ *             28 u32 crc32 of the snapshot  32 u32 frames a repair knows to be missing behind its last one  36 u32 crc32 over [0, 36)
  *   entry     envelope (16 bytes): 0 u32 "\xabMRE"  4 u32 crc32 over [8, 16) seeded with the segment's salt  8 u64 seq;
  *             then the frame ("MRF1", protocol/frame.ts)
  * The envelope carries the seq so that a frame keeps its number when frames before it are unreadable. Its magic begins with a byte
@@ -65,6 +65,8 @@ export interface SegmentHeader {
   readonly madeMs: number
   readonly snapshotBytes: number
   readonly snapshotCrc: number
+  /** Frames that are missing between its last one and the next segment, as a repair has told; 0 when it is left out. */
+  readonly missing?: number
 }
 
 export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
@@ -76,6 +78,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
   setU64(view, 16, Math.max(0, Math.floor(header.madeMs)))
   view.setUint32(24, header.snapshotBytes, true)
   view.setUint32(28, header.snapshotCrc, true)
+  view.setUint32(32, header.missing ?? 0, true)
   view.setUint32(36, crc32(bytes.subarray(0, 36)), true)
   return bytes
 }
@@ -94,6 +97,7 @@ export function decodeSegmentHeader(bytes: Uint8Array): SegmentHeader | undefine
     madeMs: getU64(view, 16),
     snapshotBytes,
     snapshotCrc: view.getUint32(28, true),
+    missing: view.getUint32(32, true),
   }
 }
 

@@ -17,6 +17,8 @@ export interface CorruptPlace {
   readonly bytes: number
   /** Frames that are lost; 0 where nothing that was committed is. */
   readonly frames: number
+  /** Of the first lost frame, where it is known. */
+  readonly fromSeq?: number
   /** Records of the first lost frame, where its header is readable. */
   readonly records?: number
   readonly id?: string

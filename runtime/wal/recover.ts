@@ -182,11 +182,12 @@ async function openTail(
   const end = segment.bytes - tornBytes
   if (tornBytes > 0) {
     options.observer.corrupt({
-      kind: 'torn_tail',
+      // A backend has acknowledged what was here: it was whole once.
+      kind: endSeq < tailSeq ? 'frame' : 'torn_tail',
       path: segment.path,
       offset: end,
       bytes: tornBytes,
-      frames: 0,
+      frames: tailSeq - endSeq,
     })
   }
   segment.bytes = end

@@ -7,9 +7,9 @@ import {
   encodeEnvelope,
   encodeSegmentHeader,
   SEGMENT_HEADER_BYTES,
-  segmentName,
   segmentSalt,
 } from './layout.js'
+import type { CorruptPlace } from './observer.js'
 import { createPositionTable, type PositionTable } from './position-table.js'
 import type { VerifyFrame } from './scan.js'
 import { type ReadSegment, withFile } from './segment.js'
@@ -25,20 +25,28 @@ export interface RepairOptions {
 
 export interface Repaired {
   readonly path: string
-  readonly did: 'cut' | 'rewritten' | 'removed'
+  readonly did: 'cut' | 'rewritten' | 'removed' | 'written'
 }
 
 /**
  * Frames keep their seqs, so cursors stay right; what is unreadable is gone. A rewritten segment gets a positions snapshot worked out from
- * the segments before it. Each step is atomic: a repair that is interrupted is begun anew.
+ * the segments before it; `before`, frames whose segments are gone, gets an empty one that says so. Each step is atomic: a repair that is interrupted is begun anew.
  */
 export async function repairFolder(
   options: RepairOptions,
   segments: readonly WalkedSegment[],
   corruptCursors: readonly string[],
+  before?: CorruptPlace,
 ): Promise<Repaired[]> {
   const repaired: Repaired[] = []
   const positions = createPositionTable()
+  if (before !== undefined) {
+    const { path, fromSeq = 0, frames } = before
+    await rewritten(options, path, (file) =>
+      writeAll(file, headOf(fromSeq, options.nowMs, positions.encode(), frames), 0),
+    )
+    repaired.push({ path, did: 'written' })
+  }
   for (const [n, segment] of segments.entries()) {
     const next = segments[n + 1]?.firstSeq
     const path = join(options.folder, segment.name)
@@ -51,7 +59,7 @@ export async function repairFolder(
       })
       repaired.push({ path, did: 'cut' })
     } else {
-      await rewrite(options, segment, next, positions)
+      await rewritten(options, path, (file) => copyWhole(options, segment, next, positions, file))
       repaired.push({ path, did: 'rewritten' })
     }
   }
@@ -79,25 +87,27 @@ function applyFrame(positions: PositionTable, entry: { kind: string; frame?: Uin
   if (entry.frame !== undefined) positions.apply(headerOf(entry.frame).positions)
 }
 
-async function rewrite(
-  options: RepairOptions,
-  segment: WalkedSegment,
-  next: number | undefined,
-  positions: PositionTable,
+async function rewritten(
+  { folder, files }: RepairOptions,
+  path: string,
+  write: (file: WalFile) => Promise<unknown>,
 ): Promise<void> {
-  const { folder, files } = options
-  const path = join(folder, segmentName(segment.firstSeq))
   const temporary = `${path}.new`
   await files.remove(temporary).catch(() => undefined)
   const file = await files.open(temporary, 'create')
   try {
-    await copyWhole(options, segment, next, positions, file)
+    await write(file)
     await file.datasync()
   } finally {
     await file.close()
   }
   await files.rename(temporary, path)
   await files.syncFolder(folder)
+}
+
+function headOf(firstSeq: number, madeMs: number, snapshot: Uint8Array, missing: number): Uint8Array[] {
+  const sums = { snapshotBytes: snapshot.length, snapshotCrc: crc32(snapshot) }
+  return [encodeSegmentHeader({ firstSeq, madeMs, ...sums, missing }), snapshot]
 }
 
 async function copyWhole(
@@ -114,11 +124,7 @@ async function copyWhole(
   function opened({ snapshot, segment: { madeMs } }: ReadSegment): void {
     positions.load(snapshot)
     const bytes = positions.encode()
-    const made = madeMs > 0 ? madeMs : options.nowMs
-    head = [
-      encodeSegmentHeader({ firstSeq, madeMs: made, snapshotBytes: bytes.length, snapshotCrc: crc32(bytes) }),
-      bytes,
-    ]
+    head = headOf(firstSeq, madeMs > 0 ? madeMs : options.nowMs, bytes, segment.missing)
     at = SEGMENT_HEADER_BYTES + bytes.length
   }
   await eachEntry(options, firstSeq, next, opened, async (entry) => {

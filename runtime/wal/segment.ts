@@ -64,6 +64,8 @@ export interface ReadSegment {
   /** Undefined when the header or the snapshot is broken. */
   readonly snapshot: Uint8Array | undefined
   readonly headerSound: boolean
+  /** Frames behind its last one that a repair has told to be missing. */
+  readonly missing: number
 }
 
 /**
@@ -87,15 +89,16 @@ export async function readSegment(
   ) {
     const segment = createSegment(folder, firstSeq, Math.min(size, SEGMENT_HEADER_BYTES), 0)
     segment.bytes = size
-    return { segment, snapshot: undefined, headerSound: false }
+    return { segment, snapshot: undefined, headerSound: false, missing: 0 }
   }
-  const segment = createSegment(folder, firstSeq, SEGMENT_HEADER_BYTES + header.snapshotBytes, header.madeMs)
+  const { madeMs, missing = 0 } = header
+  const segment = createSegment(folder, firstSeq, SEGMENT_HEADER_BYTES + header.snapshotBytes, madeMs)
   segment.bytes = size
-  if (!withSnapshot) return { segment, snapshot: undefined, headerSound: true }
+  if (!withSnapshot) return { segment, snapshot: undefined, headerSound: true, missing }
   const snapshot = new Uint8Array(header.snapshotBytes)
   const read = await file.read(snapshot, SEGMENT_HEADER_BYTES).catch(() => 0)
   const sound = read === snapshot.length && crc32(snapshot) === header.snapshotCrc
-  return { segment, snapshot: sound ? snapshot : undefined, headerSound: true }
+  return { segment, snapshot: sound ? snapshot : undefined, headerSound: true, missing }
 }
 
 /** The segment that holds `seq`, of a list in ascending order; undefined when `seq` lies before all of them. */

@@ -14,6 +14,8 @@ export interface WalkOptions {
   readonly folder: string
   readonly files: WalFiles
   readonly verify: VerifyFrame
+  /** One past the newest frame that a cursor names: up to there frames were there. */
+  readonly acknowledged?: number
   /** Each whole frame in order; `bytes` counts its envelope too. */
   frame?(found: WalkedFrame): void
 }
@@ -37,6 +39,8 @@ export interface WalkedSegment {
   readonly bytes: number
   /** Bytes behind the last whole frame. In the last segment a torn tail; in others remains of a failed write, written again later. */
   readonly tailBytes: number
+  /** Frames behind its last whole one that were there once. */
+  readonly missing: number
   readonly places: readonly CorruptPlace[]
 }
 
@@ -110,7 +114,8 @@ async function walkSegment(
         ...(lostRecords === undefined ? {} : { records: lostRecords }),
         ...(id === undefined ? {} : { id }),
       }
-      if (bytes > 0) places.push({ kind: 'frame', path, offset, bytes, frames: toSeq - fromSeq, ...known })
+      if (bytes > 0)
+        places.push({ kind: 'frame', path, offset, bytes, frames: toSeq - fromSeq, fromSeq, ...known })
       return
     }
     const { seq, offset, bytes } = entry
@@ -123,19 +128,13 @@ async function walkSegment(
     positions.apply(header.positions)
     options.frame?.({ seq, segment: name, offset, bytes, header })
   })
-  if (tailBytes > 0) tellTail(places, path, read.segment.bytes - tailBytes, tailBytes, nextSeq, endSeq)
-  return { name, firstSeq, endSeq, frames, records, bytes: read.segment.bytes, tailBytes, places }
-}
-
-/** Behind the last whole frame: a torn tail at the journal's end; lost frames, or harmless remains, where another segment follows. */
-function tellTail(
-  places: CorruptPlace[],
-  path: string,
-  offset: number,
-  bytes: number,
-  nextSeq: number | undefined,
-  endSeq: number,
-): void {
-  if (nextSeq === undefined) places.push({ kind: 'torn_tail', path, offset, bytes, frames: 0 })
-  else if (nextSeq > endSeq) places.push({ kind: 'frame', path, offset, bytes, frames: nextSeq - endSeq })
+  const { bytes } = read.segment
+  const missing = Math.max(0, (nextSeq ?? options.acknowledged ?? 0) - endSeq)
+  const lost = { path, offset: bytes - tailBytes, bytes: tailBytes, frames: missing }
+  if (missing > 0 && tailBytes > 0) places.push({ kind: 'frame', ...lost, fromSeq: endSeq })
+  // A repair has told these.
+  else if (missing > read.missing) places.push({ kind: 'missing', ...lost, fromSeq: endSeq })
+  // Before another segment they are harmless remains of a failed write.
+  else if (tailBytes > 0 && nextSeq === undefined) places.push({ kind: 'torn_tail', ...lost })
+  return { name, firstSeq, endSeq, frames, records, bytes, tailBytes, missing, places }
 }

@@ -1,6 +1,6 @@
 // `millrace wal` tells the truth about a journal, repairs only what is broken, and keeps away from a running node's.
 import assert from 'node:assert/strict'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { walCommand } from '../../cli/wal.js'
@@ -134,4 +134,60 @@ test('repair of a torn tail alone only cuts it', async (t) => {
   const repaired = await wal(t, 'fsck', '--repair', '--data-dir', dataDir)
   assert.match(repaired.text, /torn tail of 50 bytes.*\n.*: cut\n/)
   assert.deepEqual(await readFile(last), whole)
+})
+
+/** What fsck says of the damage, what of the journal behind a repair. */
+async function mended(t: TestContext, dataDir: string): Promise<string> {
+  const found = await wal(t, 'fsck', '--data-dir', dataDir)
+  assert.equal(found.code, 1, found.text)
+  assert.equal((await wal(t, 'fsck', '--repair', '--data-dir', dataDir)).code, 0)
+  const after = await wal(t, 'fsck', '--data-dir', dataDir)
+  assert.deepEqual([after.code, /, sound$/m.test(after.text)], [0, true], after.text)
+  return found.text
+}
+
+const LAST_SEQ = /([0-9a-f]{16})\.seg$/
+
+test('the frames of a segment that is emptied or gone are named, also before the first one', async (t) => {
+  const emptied = await prepare(t)
+  const [first, last] = emptied.segments as [string, string]
+  const next = Number.parseInt(LAST_SEQ.exec(last)?.[1] ?? '', 16)
+  const bytes = await readFile(last)
+  await writeFile(first, '')
+  const text = await mended(t, emptied.dataDir)
+  assert.match(text, new RegExp(`${next} frames are missing, seqs 0 to ${next - 1}:`))
+  assert.match(text, new RegExp(`${next} lost, 2 bad places`))
+  assert.deepEqual(await readFile(last), bytes)
+
+  const gone = await prepare(t)
+  const journal = await open(gone.folder)
+  await journal.saveCursors(new Map([['es', { done: [[0, 2]] }]]))
+  await journal.close()
+  await rm(gone.segments[0] as string)
+  assert.match(await mended(t, gone.dataDir), new RegExp(`frames are missing, seqs 2 to ${next - 1}:`))
+})
+
+test('without any segment fsck goes by the cursors, and a node counts what is lost behind a repair', async (t) => {
+  const { dataDir, folder, segments } = await prepare(t)
+  const journal = await open(folder)
+  await journal.saveCursors(new Map([['loki', { done: [[0, 12]] }]]))
+  await journal.close()
+  for (const path of segments) await rm(path)
+  assert.match(await mended(t, dataDir), /2 frames are missing, seqs 10 to 11:/)
+  const again = await open(folder)
+  assert.deepEqual([again.oldestSeq(), again.tailSeq()], [10, 12])
+  await again.close()
+})
+
+test('a torn tail that a backend has acknowledged is no torn tail', async (t) => {
+  const { dataDir, folder, segments } = await prepare(t)
+  const journal = await open(folder)
+  await journal.saveCursors(new Map([['es', { done: [[0, 12]] }]]))
+  await journal.close()
+  const last = segments[1] as string
+  const whole = await readFile(last)
+  await writeFile(last, whole.subarray(0, whole.length - 5))
+  const text = await mended(t, dataDir)
+  assert.match(text, /1 frame lost.*, seq 11$/m)
+  assert.doesNotMatch(text, /torn tail/)
 })
