@@ -129,6 +129,11 @@ export const METRICS = {
     help: 'Records given up by the disk bound before a backend had them',
     labels: ['backend'],
   },
+  journal_dropped_frames_total: {
+    type: 'counter',
+    help: 'Frames given up before a backend had them, by reason: disk_bound, corrupt, gone; counted also where their records are not known',
+    labels: ['backend', 'reason'],
+  },
   journal_released_records_total: {
     type: 'counter',
     help: 'Records that left at the disk bound before a backend had them; another has, and the audit copies them from there',

@@ -64,7 +64,9 @@ export function createFeeds(options: FeedsOptions): Feeds {
   function open(backend: string): void {
     const saved = wal.cursors.find((each) => each.backend === backend)
     const cursor = createSeqSet(saved?.done)
-    // Deleted means done: segments go only when every cursor has passed them, or counted.
+    // Deleted means done: segments go only when every cursor has passed them, or counted; a file that is gone by itself is counted here.
+    const gone = saved === undefined || saved.corrupt ? 0 : cursor.missing(0, wal.oldestSeq())
+    if (gone > 0) report.givenUp(backend, 'gone', gone, undefined)
     cursor.add(0, wal.oldestSeq())
     done.set(backend, cursor)
     const reservation = createReservation({

@@ -5,18 +5,16 @@ import type { CorruptPlace, WalObserver } from '../../runtime/wal/observer.js'
 import type { Wal } from '../../runtime/wal/wal.js'
 import type { Feed } from './feed.js'
 
+/** gone: the segment was not there at the start. */
+export type GivenUpReason = 'corrupt' | 'disk_bound' | 'gone'
+
 export interface Report {
   readonly observer: WalObserver
   /** The bound is reached and nothing may be dropped. */
   blocked(on: boolean): void
   /** Sends the status and sets the gauges now, and each second from here on. */
   start(wal: Wal, feeds: ReadonlyMap<string, Feed>): void
-  givenUp(
-    backend: string,
-    reason: 'corrupt' | 'disk_bound',
-    frames: number,
-    records: number | undefined,
-  ): void
+  givenUp(backend: string, reason: GivenUpReason, frames: number, records: number | undefined): void
   stop(): void
 }
 
@@ -137,13 +135,16 @@ export function createReport(context: ActorContext, options: ReportOptions): Rep
       tell()
       cancel = clock.every(STATUS_EVERY_MS, tell)
     },
-    givenUp(backend, why, frames, records) {
+    givenUp(backend, given, frames, records) {
+      // A crash at the bound looks like a file that is gone: what was deleted there is not in the saved cursor yet.
+      const why = given === 'gone' && options.atBound !== 'block' ? 'disk_bound' : given
       if (why === 'disk_bound' && options.atBound === 'release') {
         metrics.add('journal_released_records_total', records ?? 0, { backend })
         const what = 'journal: frames left at journal.bytes_max; the audit copies them from another backend'
         if (mayLog(`released ${backend}`)) log.warn({ backend, frames, records }, what)
         return
       }
+      metrics.add('journal_dropped_frames_total', frames, { backend, reason: why })
       if (records !== undefined) metrics.add('journal_dropped_records_total', records, { backend })
       log.error(
         { backend, reason: why, frames, records: records ?? 'unknown' },

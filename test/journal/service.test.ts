@@ -1,6 +1,6 @@
 // What else the journal owes others: taps that cost nothing, lost frames that are counted and passed over, strangers that hold nothing up.
 import assert from 'node:assert/strict'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { FrameMessage } from '../../protocol/messages.js'
@@ -77,6 +77,33 @@ test('a frame that rotted on disk is counted with its records and holds nobody u
   await until(() => first.take('idle').length === 1)
   assert.equal(first.metrics.get('journal_corrupt_total{frame}'), 1)
   assert.equal(first.metrics.get('journal_dropped_records_total{es}'), 10)
+  assert.equal(first.metrics.get('journal_dropped_frames_total{es,corrupt}'), 1)
+})
+
+test('frames are counted as given up for the backend that lacked them also when their records are unknown', async (t) => {
+  for (const [damage, reason] of [
+    [(path: string) => truncate(path, 0), 'corrupt'],
+    [(path: string) => rm(path), 'gone'],
+  ] as const) {
+    const folder = await tempFolder(t)
+    const first = await run(t, folder, { writers: ['es', 'loki'] })
+    const writers = { es: writer(first, 'es'), loki: writer(first, 'loki') }
+    for (const each of Object.values(writers)) each.subscribe()
+    for (let n = 0; n < 5; n++) {
+      await until(() => first.append(numbered(n)))
+      await until(() => first.take('committed').length > 0)
+      const got = writers.loki.frames()
+      writers.loki.done(got)
+      const own = writers.es.frames()
+      if (n === 0) writers.es.done(own)
+    }
+    await first.stop()
+    await damage(join(folder, 'journal', '0000000000000000.seg'))
+    const second = await run(t, folder, { writers: ['es', 'loki'], epoch: 2 })
+    writer(second, 'es').subscribe()
+    await until(() => second.metrics.get(`journal_dropped_frames_total{es,${reason}}`) === 4)
+    assert.equal(second.metrics.get(`journal_dropped_frames_total{loki,${reason}}`), undefined)
+  }
 })
 
 test('the cursor of a backend that is not configured any more is removed and holds no segment', async (t) => {
