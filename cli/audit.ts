@@ -11,6 +11,7 @@ import { sharedState } from './audit/shared.js'
 import { frameText, runText, statusText } from './audit/text.js'
 import { auditFrame } from './audit/frame.js'
 import { auditRun } from './audit/run.js'
+import { idOf } from './id-words.js'
 import { onInterrupt } from './interrupt.js'
 import { configOption, jsonOption, positiveNumber } from './options.js'
 import { parseSince } from './since.js'
@@ -52,7 +53,7 @@ export function auditCommand(): Command {
     )
     .addCommand(
       shared(new Command('frame'))
-        .argument('<id>', 'the frame, as batch_id names it')
+        .argument('<id>', 'the frame, as batch_id names it', idOf)
         .option('--since <time>', 'how far back it may be', '7d')
         .option('--archive', 'look for it in the archive too')
         .description('Shows what each backend holds of one frame. Exits 1 when something is missing.')

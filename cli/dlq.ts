@@ -7,6 +7,7 @@ import { letterId } from '../runtime/letter-store.js'
 import type { LetterFilter } from './dlq/filter.js'
 import { type FoundLetter, type LetterPlace, type Letters, openLetters } from './dlq/letters.js'
 import { openRedrive, type RedriveResult } from './dlq/redrive.js'
+import { idOf } from './id-words.js'
 import { onInterrupt } from './interrupt.js'
 import { configOption, jsonOption, positiveNumber } from './options.js'
 import { printable, table } from './text-table.js'
@@ -57,7 +58,7 @@ export function dlqCommand(): Command {
     )
     .addCommand(
       shared(new Command('show'))
-        .argument('<id>', 'the letter: <frame>-<number>')
+        .argument('<id>', 'the letter: <frame>-<number>', idOf)
         .option('--backend <name>', 'where more than one backend has refused it')
         .option('--node <name>', 'where more than one node has it')
         .description('Prints one letter whole, with the record.')

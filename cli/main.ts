@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander'
 import { MillraceError, saidOf } from '../protocol/errors.js'
 import { readVersion } from '../runtime/version.js'
+import { markIds } from './id-words.js'
 import { listenForSignals } from './signals.js'
 
 interface CommandEntry {
@@ -116,7 +117,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   listenForClosedPipe()
   try {
     const program = await buildProgram(argv.slice(2))
-    await program.parseAsync(argv.filter((word) => word !== '--debug'))
+    await program.parseAsync(markIds(argv.filter((word) => word !== '--debug')))
     return Number(process.exitCode ?? 0)
   } catch (error) {
     return report(error, debug)

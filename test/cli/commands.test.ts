@@ -96,3 +96,19 @@ test('a pipe that closes early ends the command quietly', async () => {
   const { code, stderr } = await run(['validate', '--schema'], (child) => child.stdout?.destroy())
   assert.deepEqual([code, stderr], [0, ''])
 })
+
+test('an id that begins with a dash is an id, not an option', async () => {
+  write(
+    'ids.yaml',
+    'sources: { a: { type: stdin } }\nbackends: { b: { type: loki, url: "http://127.0.0.1:9" } }\n',
+  )
+  const [letter, frame, option] = await Promise.all([
+    run(['dlq', 'show', '-Vcdefghijklmnopqrstu-0', '-c', 'ids.yaml']),
+    run(['audit', 'frame', '-c', 'ids.yaml', '--cdefghij_lmnopqrstu']),
+    run(['dlq', 'show', '--nope', '-c', 'ids.yaml']),
+  ])
+  assert.deepEqual([letter.code, letter.stdout], [1, ''])
+  assert.match(letter.stderr, /no letter -Vcdefghijklmnopqrstu-0/)
+  assert.match(frame.stderr, /frame --cdefghij_lmnopqrstu is neither/)
+  assert.match(option.stderr, /unknown option '--nope'/)
+})
