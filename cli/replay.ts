@@ -51,6 +51,13 @@ async function run(flags: Flags): Promise<void> {
       'usage.rate',
       `--rate: got ${JSON.stringify(flags.rate)}, expected bytes a second such as 4MiB`,
     )
+  const sinceMs = parseSince('--since', flags.since, nowMs)
+  const untilMs = flags.until === undefined ? nowMs : parseSince('--until', flags.until, nowMs)
+  if (untilMs <= sinceMs)
+    throw new MillraceError(
+      'usage.time',
+      `--until: ${new Date(untilMs).toISOString()} is not after --since, ${new Date(sinceMs).toISOString()}: there is nothing between them`,
+    )
   const stop = onInterrupt()
   let saidMs = systemClock.monotonic()
   const progress = (at: ReplayProgress): void => {
@@ -62,8 +69,8 @@ async function run(flags: Flags): Promise<void> {
     const result = await replay(config, {
       from: flags.from,
       to: flags.to,
-      sinceMs: parseSince('--since', flags.since, nowMs),
-      untilMs: flags.until === undefined ? nowMs : parseSince('--until', flags.until, nowMs),
+      sinceMs,
+      untilMs,
       matches: flags.filter === '' ? undefined : compileFilter(flags.filter),
       bytesPerSecond,
       dryRun: flags.dryRun === true,

@@ -1,14 +1,15 @@
 // `millrace wal`: shows what lies in a node's journal, and checks and repairs it.
-import { existsSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
 import { openChecksum } from '../actors/journal/folder.js'
-import { MillraceError } from '../protocol/errors.js'
+import { MillraceError, saidOf, systemCode } from '../protocol/errors.js'
 import { systemClock } from '../runtime/clock.js'
 import { loadConfig } from '../runtime/config/load.js'
 import { loadCursors } from '../runtime/wal/cursor.js'
 import { nodeFiles } from '../runtime/wal/files.js'
 import { inspectFolder } from '../runtime/wal/inspect.js'
+import { cursorBackend, segmentSeq } from '../runtime/wal/layout.js'
 import { lockedError, lockFolder, lockHolder } from '../runtime/wal/lock.js'
 import { acknowledgedEnd, missingBefore } from '../runtime/wal/missing.js'
 import { repairFolder } from '../runtime/wal/repair.js'
@@ -65,12 +66,28 @@ interface Place extends WalkOptions {
 function place(options: WalOptions): Place {
   const dataDir = options.dataDir ?? loadConfig(options.config).config.node.data_dir
   const folder = join(dataDir, 'journal')
-  if (!existsSync(folder)) {
-    const text = `no journal in ${dataDir}: ${folder} does not exist; name the node's data folder with --data-dir or -c`
-    throw new MillraceError('usage.data_dir', text)
-  }
+  demandJournal(dataDir, folder)
   const checksum = openChecksum()
   return { dataDir, folder, files: nodeFiles, verify: (frame) => checksum.verify(frame) === undefined }
+}
+
+/** A folder that can be listed, in which what should be a file is one. */
+function demandJournal(dataDir: string, folder: string): void {
+  try {
+    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+      const isOurs = segmentSeq(entry.name) !== undefined || cursorBackend(entry.name) !== undefined
+      if (!isOurs || !entry.isDirectory()) continue
+      const text = `${join(folder, entry.name)} is a folder where a file of the journal should be; move it away`
+      throw new MillraceError('journal.directory', text)
+    }
+  } catch (cause) {
+    const code = systemCode(cause)
+    if (cause instanceof MillraceError || code === undefined) throw cause
+    const why =
+      { ENOENT: 'does not exist', ENOTDIR: 'is no folder' }[code] ?? `can not be read: ${saidOf(cause)}`
+    const text = `no journal in ${dataDir}: ${folder} ${why}; name the node's data folder with --data-dir or -c`
+    throw new MillraceError('usage.data_dir', text, { cause })
+  }
 }
 
 async function inspect(options: WalOptions): Promise<void> {

@@ -33,7 +33,7 @@ export function openRedrive(config: Config, signal: AbortSignal): Redrive {
 
   async function senderOf(backend: string): Promise<Sender | undefined> {
     const known = senders.get(backend)
-    const options = config.backends[backend]
+    const options = Object.hasOwn(config.backends, backend) ? config.backends[backend] : undefined
     if (known !== undefined) return known
     if (options === undefined || options.type === 'archive') return undefined
     const sender = await openSender({

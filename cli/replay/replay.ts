@@ -44,7 +44,7 @@ export async function replay(
   options: ReplayOptions,
 ): Promise<ReplayProgress & { readonly interrupted: boolean }> {
   const { signal } = options
-  const target = config.backends[options.to]
+  const target = Object.hasOwn(config.backends, options.to) ? config.backends[options.to] : undefined
   if (target === undefined || target.type === 'archive') {
     const known = Object.keys(config.backends).filter((name) => config.backends[name]?.type !== 'archive')
     throw new MillraceError(

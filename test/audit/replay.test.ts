@@ -81,6 +81,8 @@ test('bad usage of replay is one line and exit code 2', async (t) => {
     desk.run('replay', '-c', file, '--from', 'archive', '--to', 'es', '--since', '1h', '--dry-run'),
     desk.run('dlq', 'purge', '-c', file),
     desk.run('audit', 'run', '-c', file, '--since', '3 weeks'),
+    desk.run('replay', '-c', file, '--from', 'journal', '--to', 'constructor', '--since', '1h'),
+    desk.run('replay', '-c', file, '--from', 'journal', '--to', 'es', '--since', '1h', '--until', '2h'),
   ])
   const expected = [
     /--to: got "nope"/,
@@ -88,6 +90,8 @@ test('bad usage of replay is one line and exit code 2', async (t) => {
     /--from: got "archive"/,
     /--all/,
     /--since/,
+    /--to: got "constructor"/,
+    /--until: .* is not after --since/,
   ]
   for (const [n, { code, stderr }] of outcomes.entries()) {
     assert.match(stderr, expected[n] as RegExp)

@@ -1,6 +1,6 @@
 // `millrace wal` tells the truth about a journal, repairs only what is broken, and keeps away from a running node's.
 import assert from 'node:assert/strict'
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { walCommand } from '../../cli/wal.js'
@@ -134,6 +134,21 @@ test('repair of a torn tail alone only cuts it', async (t) => {
   const repaired = await wal(t, 'fsck', '--repair', '--data-dir', dataDir)
   assert.match(repaired.text, /torn tail of 50 bytes.*\n.*: cut\n/)
   assert.deepEqual(await readFile(last), whole)
+})
+
+test('a folder in the place of a file, and a file in the place of the journal, are named', async (t) => {
+  for (const name of ['0000000000000000.seg', 'es.cursor']) {
+    const { dataDir, folder } = await prepare(t)
+    await rm(join(folder, name))
+    await mkdir(join(folder, name))
+    const refused = { code: 'journal.directory', message: new RegExp(`${name} is a folder`) }
+    await assert.rejects(wal(t, 'fsck', '--data-dir', dataDir), refused)
+    await assert.rejects(wal(t, 'inspect', '--data-dir', dataDir), refused)
+  }
+  const dataDir = await tempFolder(t)
+  await writeFile(join(dataDir, 'journal'), '')
+  const refused = { code: 'usage.data_dir', message: /is no folder/ }
+  await assert.rejects(wal(t, 'fsck', '--data-dir', dataDir), refused)
 })
 
 /** What fsck says of the damage, what of the journal behind a repair. */
