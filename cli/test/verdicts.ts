@@ -4,6 +4,7 @@ import type { Streams } from '../../actors/sample/streams.js'
 import type { OriginFields } from '../../actors/sources/tail/found.js'
 import { FLAG, WORD } from '../../kernel/table.js'
 import type { Config } from '../../protocol/config/schema.js'
+import { namesTrace } from '../../protocol/sampling/consistent.js'
 import type { ServiceName } from '../../protocol/traffic.js'
 import { createOfflineChain, type OfflineChain } from '../offline/chain.js'
 import { createEventClock } from '../offline/event-clock.js'
@@ -88,11 +89,12 @@ function verdictOf(scanner: Scanner, streams: Streams, n: number): Judged {
   const status = scanner.word(n, WORD.STATUS)
   const { why } = streams.explain(scanner.word(n, WORD.STREAM), status === 0 ? undefined : status - 1)
   const rate = float(scanner.word(n, WORD.RATE))
+  const hasTrace = namesTrace(scanner.text(n, WORD.TRACE) ?? '')
   return {
     why,
     rate,
     kept: (scanner.flags(n) & FLAG.KEPT) !== 0,
-    byChance: rate > 0 && rate < 1 && scanner.word(n, WORD.TRACE) === 0,
+    byChance: rate > 0 && rate < 1 && !hasTrace,
   }
 }
 

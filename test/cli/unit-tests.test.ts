@@ -110,12 +110,17 @@ test('a trace decides as consistent sampling says, a record without one by chanc
     (0x9e3779b97f4a7c15n * BigInt(n + 1)).toString(16).padStart(32, '0').slice(-32),
   )
   const input = ids.map((id) => `  - '{"level":"warn","trace_id":"${id}"}'`).join('\n')
-  const { verdicts } = outcomeOf(`source: app\ninput:\n${input}\n  - '{"level":"warn"}'`)
+  const none = ['', ',"trace_id":""', `,"trace_id":"${'0'.repeat(32)}"`]
+  const without = none.map((trace) => `  - '{"level":"warn"${trace}}'`).join('\n')
+  const { verdicts } = outcomeOf(`source: app\ninput:\n${input}\n${without}`)
   assert.deepEqual(
-    verdicts.slice(0, -1).map(({ kept }) => kept),
+    verdicts.slice(0, ids.length).map(({ kept }) => kept),
     ids.map((id) => keepsTrace(id, 0.5)),
   )
-  assert.deepEqual(verdicts.map(({ byChance }) => byChance).filter(Boolean).length, 1)
+  assert.deepEqual(
+    verdicts.map(({ byChance }) => byChance),
+    [...ids.map(() => false), ...none.map(() => true)],
+  )
 })
 
 test('the record is as the backends get it, also one that is not kept; a container has its identity', () => {
@@ -174,6 +179,18 @@ tests:
     '1 without.log_type: absent | "app"',
     '2 kept: true | kept by chance, at a rate of 0.5; expect `rate`, or give the line a trace_id',
   ])
+})
+
+test('a rate that is shown the same is the same', () => {
+  const [placed] = testsOf(
+    `tests:\n  - name: t\n    source: app\n    input: ['{"level":"warn"}']\n    expect: [{ rate: 0.3333333 }]`,
+  )
+  assert.ok(placed !== undefined)
+  const got = { why: 'tier', kept: true, byChance: true, record: {} } as const
+  const compared = (rate: number) =>
+    compareTest(placed, { verdicts: [{ ...got, rate: Math.fround(rate) }], unmet: [], services: [] })
+  assert.deepEqual(compared(1 / 3), [])
+  assert.equal(compared(0.33334).length, 1)
 })
 
 test('another number of records, a record too many fields, and one expectation for all', () => {
