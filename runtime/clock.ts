@@ -16,12 +16,19 @@ export interface Clock {
  * costs is waking up.
  */
 const ALIGNED_MS = 500
+/** A longer timer of Node's runs at once (nodejs.org/api/timers.html): it is waited for in parts. */
+export const TIMER_MS_MAX = 2 ** 31 - 1
 
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(delayMs, run) {
-    const timer = setTimeout(run, delayMs)
+    let timer: NodeJS.Timeout | undefined
+    const arm = (leftMs: number): void => {
+      const partMs = Math.min(leftMs, TIMER_MS_MAX)
+      timer = setTimeout(() => (leftMs > partMs ? arm(leftMs - partMs) : run()), partMs)
+    }
+    arm(delayMs)
     return () => clearTimeout(timer)
   },
   every(intervalMs, run) {

@@ -3,6 +3,7 @@ import { userInfo, hostname } from 'node:os'
 import { type Command, Option } from 'commander'
 import { formatDuration, parseDurationMs } from '../../protocol/config/values.js'
 import { MillraceError } from '../../protocol/errors.js'
+import { TIMER_MS_MAX } from '../../runtime/clock.js'
 import { configOption, jsonOption } from '../options.js'
 
 export interface CtlOptions {
@@ -32,7 +33,7 @@ export function clusterOptions(command: Command): Command {
     .addOption(
       new Option('--timeout <duration>', 'how long to wait for answers')
         .default(TIMEOUT_MS, formatDuration(TIMEOUT_MS))
-        .argParser(durationMs),
+        .argParser(timeoutMs),
     )
 }
 
@@ -47,6 +48,12 @@ export function nodeOptions(command: Command): Command {
   const extended = clusterOptions(command)
   for (const option of whichNodes()) extended.addOption(option)
   return extended
+}
+
+function timeoutMs(text: string): number {
+  const value = durationMs(text)
+  if (value <= TIMER_MS_MAX) return value
+  throw new MillraceError('usage.duration', `--timeout: got ${text}, expected at most 24d`)
 }
 
 /** For commander: a duration such as 30s. */

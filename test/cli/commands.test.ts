@@ -19,6 +19,7 @@ test('bad usage is one line on stderr and exit code 2, never a stack', async () 
     [['init', '--for', 'tape'], /^millrace: .*Allowed choices are kubernetes, file, http/],
     [['tap', '--limit', '0'], /^millrace: .*expected a whole number over 0/],
     [['tap', '--filter', 'level>=LOUD'], /^millrace: filter: column 8: "LOUD" is no level/],
+    [['ctl', 'status', '--timeout', '30d'], /^millrace: --timeout: got 30d, expected at most 24d/],
     [['top', '--address', 'nowhere'], /^millrace: --address: got "nowhere", expected host:port/],
     [
       ['validate'],

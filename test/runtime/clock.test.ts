@@ -2,7 +2,20 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
-import { systemClock } from '../../runtime/clock.js'
+import { systemClock, TIMER_MS_MAX } from '../../runtime/clock.js'
+
+test('a timer that is longer than one of the system can be runs when its time has come, not at once', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  let runs = 0
+  systemClock.after(2 * TIMER_MS_MAX + 10, () => runs++)
+  const cancel = systemClock.after(TIMER_MS_MAX + 10, () => runs++)
+  t.mock.timers.tick(TIMER_MS_MAX)
+  cancel()
+  t.mock.timers.tick(TIMER_MS_MAX)
+  assert.equal(runs, 0)
+  t.mock.timers.tick(10)
+  assert.equal(runs, 1)
+})
 
 test('timers that were started apart run together, once an interval, until they are cancelled', async () => {
   const runs: { readonly name: string; readonly atMs: number }[] = []
