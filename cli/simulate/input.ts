@@ -1,6 +1,5 @@
 // What is to be simulated: the files that --from names, how their lines look, and when they begin.
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
-import { createWriteStream } from 'node:fs'
+import { createReadStream, createWriteStream, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
@@ -25,7 +24,9 @@ export interface Input {
   readonly files: readonly InputFile[]
   /** Empty ones, that were left out. */
   readonly empty: readonly string[]
-  /** Deletes what was put aside of standard input. */
+  /** Files of which no line can be read, and why. */
+  readonly broken: readonly string[]
+  /** Deletes what was put aside of standard input and of pipes. */
   end(): void
 }
 
@@ -50,25 +51,42 @@ export async function findInput(
   try {
     const paths = new Set<string>()
     for (const each of from) {
-      if (each === STDIN)
-        paths.add(path.join((aside ??= mkdtempSync(path.join(tmpdir(), 'millrace-'))), 'stdin'))
-      else for (const found of await pathsOf(each, configs)) paths.add(found)
+      if (each === STDIN || isPipe(each)) {
+        aside ??= mkdtempSync(path.join(tmpdir(), 'millrace-'))
+        const copy = path.join(aside, each === STDIN ? 'stdin' : encodeURIComponent(each))
+        if (paths.has(copy)) continue
+        paths.add(copy)
+        await pipeline(each === STDIN ? process.stdin : createReadStream(each), createWriteStream(copy))
+      } else for (const found of await pathsOf(each, configs)) paths.add(found)
     }
-    if (aside !== undefined) await pipeline(process.stdin, createWriteStream(path.join(aside, 'stdin')))
     const all = await Promise.all(
-      [...paths].sort().map(async (file) => ({ file, found: await sniff(file, times) })),
+      [...paths].sort().map(async (file) => {
+        let problem: string | undefined
+        const found = await sniff(file, times, { broken: (_, text) => void (problem = text) })
+        return { file, found, problem }
+      }),
     )
     const files = all.flatMap(({ found }) => (found === undefined ? [] : [found]))
-    const empty = all.filter(({ found }) => found === undefined).map(({ file }) => file)
-    if (files.length === 0)
-      throw new MillraceError(
-        'usage.from',
-        `--from ${from.join(' ')}: holds no lines; there is nothing to simulate`,
-      )
-    return { files, empty, end }
+    const unread = all.filter(({ found }) => found === undefined)
+    const broken = unread.flatMap(({ file, problem }) => (problem === undefined ? [] : `${file} ${problem}`))
+    if (files.length === 0) {
+      const why = broken.length === 0 ? 'holds no lines' : `no line can be read: ${broken.join(', ')}`
+      throw new MillraceError('usage.from', `--from ${from.join(' ')}: ${why}; there is nothing to simulate`)
+    }
+    const empty = unread.filter(({ problem }) => problem === undefined).map(({ file }) => file)
+    return { files, empty, broken, end }
   } catch (error) {
     end()
     throw error
+  }
+}
+
+/** Such as `<(zcat a.gz)`: it can be read once only. */
+function isPipe(from: string): boolean {
+  try {
+    return statSync(from).isFIFO()
+  } catch {
+    return false // What reads it says why.
   }
 }
 
@@ -107,9 +125,8 @@ async function archiveFiles(configs: readonly Config[]): Promise<string[]> {
 }
 
 /** Looks at a file's first lines; undefined when it holds none. */
-async function sniff(file: string, times: LineTimes): Promise<InputFile | undefined> {
-  const ignore: ReadFaults = { broken: () => undefined }
-  for await (const lines of wholeLines(file, ignore)) {
+async function sniff(file: string, times: LineTimes, faults: ReadFaults): Promise<InputFile | undefined> {
+  for await (const lines of wholeLines(file, faults)) {
     const head = lines
       .toString('latin1')
       .split('\n', SNIFFED_LINES)

@@ -67,6 +67,7 @@ export function notesOf(noted: Noted): string[] {
     `archived records that stand for more than 100,000, and count as that: ${whole(noted.overweight)}`,
   )
   say(input.empty.length > 0, `empty: ${files(input.empty)}`)
+  for (const problem of input.broken) notes.push(`${problem}; no line of it could be read`)
   for (const problem of broken) notes.push(`${problem}; what came before was read`)
   const assumed = new Set(identities.flatMap(([, { assumed: name }]) => (name === undefined ? [] : [name])))
   for (const name of assumed) notes.push(`files that no source names are read as those of source ${name}`)

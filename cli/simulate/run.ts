@@ -107,7 +107,7 @@ export async function runSimulation(options: SimulationOptions): Promise<Simulat
       costs: sides.map(({ config }, n) =>
         costsOf(Object.keys(config.backends), config.report, () => (kept[n] ?? NOTHING).bytes),
       ),
-      broken: read.broken.length > 0,
+      broken: read.broken.length + input.broken.length > 0,
       notes,
     }
   } finally {

@@ -1,6 +1,7 @@
 // Guards `millrace simulate`: live rates follow the lines' own times, archives count by weight, files are merged by time, and odd input is told.
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { createWriteStream, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, test } from 'node:test'
@@ -164,6 +165,29 @@ test('one wild time does not move the clock, all lines of one second are told, a
     LIVE,
   )
   assert.equal(gap.input.spanMs, (86_400 * 200 + 1) * 1000)
+})
+
+test('a gzip file of which nothing can be read is corrupt, not empty', async () => {
+  const bytes = gzipSync('{"level":"info","service_name":"web"}\n'.repeat(100))
+  bytes.fill(0xff, 12)
+  const corrupt = write('corrupt/a.log.gz', bytes)
+  const tier = '{ tiers: { info: 1 } }'
+  await assert.rejects(simulated([corrupt], tier), {
+    message: /no line can be read: .*a\.log\.gz is corrupt/,
+  })
+  const sound = write('corrupt/b.log', '{"level":"info","service_name":"web"}\n')
+  const { notes } = await simulated([corrupt, sound], tier)
+  assert.ok(notes.some((note) => /a\.log\.gz is corrupt; no line of it could be read/.test(note)))
+})
+
+test('a pipe is read, although it can be read only once', {
+  skip: process.platform === 'win32',
+}, async () => {
+  const pipe = path.join(folder, 'pipe')
+  execFileSync('mkfifo', [pipe])
+  createWriteStream(pipe).end('{"level":"info","service_name":"web"}\n'.repeat(5))
+  const { input } = await simulated([pipe], '{ tiers: { info: 1 } }')
+  assert.equal(input.lines, 5)
 })
 
 test('lines that are not the runtime’s, a torn gzip file and an excluded namespace are counted or named', async () => {
