@@ -24,10 +24,11 @@ export async function identify(
   const byId = containerId === undefined ? undefined : pods.containerOf(podUid, { id: containerId })?.name
   const only = logs?.containers.length === 1 ? logs.containers[0] : undefined
   const containerName = detection.containerName ?? byId ?? only
+  const namespace = detection.namespace ?? pod?.namespace ?? logs?.namespace ?? 'unknown'
   return {
-    detection: { ...detection, ...(containerName === undefined ? {} : { containerName }) },
+    detection: { ...detection, namespace, ...(containerName === undefined ? {} : { containerName }) },
     detectedAtMs: moment.atMs,
-    namespace: detection.namespace ?? pod?.namespace ?? logs?.namespace ?? 'unknown',
+    namespace,
     podName: detection.podName ?? pod?.name ?? logs?.podName ?? podUid,
     logs,
     figures: moment.figures,

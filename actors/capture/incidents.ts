@@ -4,10 +4,11 @@ import { systemCode } from '../../protocol/errors.js'
 import type { Detection } from './detection.js'
 import { writeWhole } from './stores/folder.js'
 
-export type SkipPolicy = 'old' | 'same' | 'pod_limit' | 'node_limit'
+export type SkipPolicy = 'old' | 'same' | 'pod_limit' | 'namespace_limit' | 'node_limit' | 'request_limit'
 
 interface Incident {
   readonly podUid: string
+  readonly namespace?: string
   readonly container?: string
   readonly reason: string
   readonly atMs: number
@@ -35,6 +36,15 @@ export interface IncidentOptions {
 const HOUR_MS = 3_600_000
 /** Two accounts of one container's end are this close: the API tells whole seconds, and the control group is polled. */
 const SAME_MS = 10_000
+/** Of a pod's and the node's hour: what a log says is a guess, and anything may write it. The rest is for ends that are certain. */
+const GUESSES_SHARE = 1 / 2
+/** Once this much of an hour is used, a namespace has its own share of it and no more. */
+const FREE_SHARE = 1 / 2
+const NAMESPACE_SHARE = 1 / 4
+
+type Reasoned = Pick<Incident, 'reason'>
+const isGuess = ({ reason }: Reasoned): boolean => reason === 'panic'
+const isAsked = ({ reason }: Reasoned): boolean => reason === 'asked'
 
 export function createIncidents(options: IncidentOptions): Incidents {
   const { now } = options
@@ -50,6 +60,25 @@ export function createIncidents(options: IncidentOptions): Incidents {
     return known.reason === detection.reason || detection.reason === 'crash_loop'
   }
 
+  /** Requests count apart; certain ends have all of the hour that guesses have not taken. */
+  function limitOf(detection: Detection): SkipPolicy | undefined {
+    const { podUid, reason, namespace } = detection
+    if (reason === 'asked')
+      return incidents.filter(isAsked).length < options.perHour ? undefined : 'request_limit'
+    const noticed = incidents.filter((known) => !isAsked(known))
+    const alike = noticed.filter((known) => isGuess(known) === isGuess(detection))
+    const share = isGuess(detection) ? GUESSES_SHARE : 1
+    const ofPod = (known: Incident): boolean => known.podUid === podUid
+    if (noticed.filter(ofPod).length >= options.perPodPerHour) return 'pod_limit'
+    if (alike.filter(ofPod).length >= Math.ceil(options.perPodPerHour * share)) return 'pod_limit'
+    const unused = options.perHour - (noticed.length - alike.length)
+    const max = Math.min(Math.ceil(options.perHour * share), unused)
+    if (alike.length >= max) return 'node_limit'
+    if (alike.length < max * FREE_SHARE) return undefined
+    const ofNamespace = alike.filter((known) => known.namespace === namespace).length
+    return ofNamespace < max * NAMESPACE_SHARE ? undefined : 'namespace_limit'
+  }
+
   return {
     async recover() {
       const text = await readFile(options.file, 'utf8').catch((error: unknown) => {
@@ -63,15 +92,15 @@ export function createIncidents(options: IncidentOptions): Incidents {
       if (nowMs - detection.atMs > options.ageMaxMs) return 'old'
       incidents = incidents.filter(({ takenMs }) => nowMs - takenMs < HOUR_MS)
       if (incidents.some((known) => isSame(known, detection))) return 'same'
-      const ofPod = incidents.filter(({ podUid }) => podUid === detection.podUid).length
-      if (ofPod >= options.perPodPerHour) return 'pod_limit'
-      if (incidents.length >= options.perHour) return 'node_limit'
-      const { podUid, reason, atMs, containerName } = detection
+      const limit = limitOf(detection)
+      if (limit !== undefined) return limit
+      const { podUid, namespace, reason, atMs, containerName } = detection
       incidents.push({
         podUid,
         reason,
         atMs,
         takenMs: nowMs,
+        ...(namespace === undefined ? {} : { namespace }),
         ...(containerName === undefined ? {} : { container: containerName }),
       })
       return undefined

@@ -78,13 +78,17 @@ export const capture = z
       .int()
       .positive()
       .default(6)
-      .describe('Captures of one pod; more are counted and left out'),
+      .describe(
+        'Captures of one pod, at most half of them for a panic in its log; more are counted and left out',
+      ),
     per_hour: z
       .number()
       .int()
       .positive()
       .default(120)
-      .describe('Captures of one node; more are counted and left out'),
+      .describe(
+        'Captures of one node, at most half of them for panics in logs; more are counted and left out. Of what an operator asks for as many more',
+      ),
     disk_bytes_max: size('256MiB', { min: '1MiB' }).describe(
       'Captures that wait in the data dir for the store; at the bound the oldest goes, counted',
     ),

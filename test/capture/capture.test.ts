@@ -153,11 +153,11 @@ test('a store that is down: the capture waits on disk, the status says so, and a
 
 test('a pod that dies all the time: no more captures in an hour than the bound, the rest is counted', async () => {
   const { server, store } = await s3()
-  const at = await scene({ store, options: { per_pod_per_hour: 2, per_hour: 3, settle: 0 } })
+  const at = await scene({ store, options: { per_pod_per_hour: 4, per_hour: 6, settle: 0 } })
   const now = Date.now()
   for (const n of [0, 1, 2, 3]) at.send(panic(now - n * 20_000))
   const other = UID.replace(/1$/, '2')
-  for (const n of [0, 1]) at.send(panic(now - n * 20_000, { podUid: other }))
+  for (const n of [0, 1]) at.send(panic(now - n * 20_000, { podUid: other, namespace: 'till' }))
   const skipped = (policy: string) => at.metric('captures_skipped_total', { policy })
   await at.until(() => skipped('pod_limit') === 2 && skipped('node_limit') === 1, 'the counts')
   await at.until(() => server.objects.size === 3, 'the objects')
