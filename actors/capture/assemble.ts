@@ -1,4 +1,4 @@
-// Puts one capture together: waits a moment for the rest of the trace, then reads what disk, control groups and Kubernetes know.
+// Puts one capture together: waits a moment for the rest of the trace and for Kubernetes, then reads what disk and control groups know.
 import type { CaptureOptions } from '../../protocol/config/capture.js'
 import type { ContainerEnd, ContainerFacts, PodEventText } from '../../protocol/pod.js'
 import type { ActorContext } from '../../runtime/actor.js'
@@ -34,10 +34,16 @@ const KUBERNETES_WAIT_MS = 500
 const SECOND_MS = 1000
 const SIGKILL_EXIT = 137
 
-/** File name → text. Every file is always there. */
-export async function assemble(work: Assembly, named: Named): Promise<Record<string, string>> {
+/** What was waited for. */
+export interface Told {
+  readonly ended: ContainerFacts | undefined
+  readonly events: readonly PodEventText[] | undefined
+}
+
+/** Resolves within `settle` and KUBERNETES_WAIT_MS. */
+export async function hear(work: Assembly, named: Named): Promise<Told> {
   const { context, options, pods } = work
-  const { detection, logs, figures } = named
+  const { detection } = named
   const stop = new AbortController()
   const cancel = context.clock.after(options.settle + KUBERNETES_WAIT_MS, () => stop.abort())
   const { podUid, containerName, atMs } = detection
@@ -50,6 +56,18 @@ export async function assemble(work: Assembly, named: Named): Promise<Record<str
     detection.by === 'kubernetes' ? undefined : sleep(context.clock, options.settle),
   ])
   cancel()
+  return { ended, events }
+}
+
+/** File name → text. Every file is always there. */
+export async function assemble(
+  work: Assembly,
+  named: Named,
+  { ended, events }: Told,
+): Promise<Record<string, string>> {
+  const { options, pods } = work
+  const { detection, logs, figures } = named
+  const { containerName, podUid, atMs } = detection
   const tail: StderrTail =
     logs === undefined
       ? { lines: [], truncated: false }
