@@ -8,17 +8,22 @@ import { MillraceError, saidOf } from '../protocol/errors.js'
 import type { Message, MessageOf } from '../protocol/messages.js'
 import type { NodeStatus } from '../protocol/status.js'
 import type { BoostMatch } from '../protocol/traffic.js'
+import { systemClock } from '../runtime/clock.js'
 import { effectiveConfig } from '../runtime/config/effective.js'
 import { createControl } from '../runtime/control/control.js'
 import { type ControlSocket, startControlSocket } from '../runtime/control/socket.js'
 import type { TapSource } from '../runtime/http/tap.js'
 import type { Metrics } from '../runtime/metrics.js'
 import type { Supervisor } from '../runtime/supervisor.js'
+import { createCaptureRequests } from './capture-requests.js'
 import type { NodeSettings } from './node-settings.js'
 
 const WHY_NOT: Readonly<Record<string, string>> = {
   capture: 'it needs a source of the type kubernetes, and something in capture.detect',
 }
+
+/** Beyond `settle`, until a capture is on disk; many may be before it. */
+const CAPTURE_WAIT_MS = 10_000
 
 export interface NodeControlOptions {
   readonly config: Config
@@ -50,6 +55,12 @@ export function createNodeControl(options: NodeControlOptions): NodeControl {
   const { config, plan, log, settings } = options
   const held = new Map<string, BreakerAction>()
   const talks = new Map<number, AbortController>()
+  const captures = createCaptureRequests({
+    clock: systemClock,
+    waitMs: config.capture.settle + CAPTURE_WAIT_MS,
+    perHour: config.capture.per_hour,
+    send: (message) => send('capture', message),
+  })
   let drained = false
   let socket: ControlSocket | undefined
   let opened = false
@@ -129,8 +140,7 @@ export function createNodeControl(options: NodeControlOptions): NodeControl {
       },
       capture(what) {
         demand('capture', 'capture')
-        send('capture', { type: 'capture', ...what })
-        return what
+        return captures.ask(what)
       },
       tap: options.tap,
     },
@@ -186,6 +196,7 @@ export function createNodeControl(options: NodeControlOptions): NodeControl {
       if (message.type === 'ctl') void answer(message)
       else if (message.type === 'ctl_cancel') cancel(message.id)
       else if (message.type === 'settings_offered') void offered(message)
+      else if (message.type === 'capture_answer') captures.answered(message)
       else return false
       return true
     },
@@ -194,6 +205,7 @@ export function createNodeControl(options: NodeControlOptions): NodeControl {
       if (drained) hold(actors)
       for (const [backend, action] of held)
         if (actors.includes(`writer.${backend}`)) send(`writer.${backend}`, { type: 'breaker', action })
+      if (actors.includes('capture')) captures.end()
       if (actors.includes('control')) for (const id of talks.keys()) cancel(id)
       void open()
     },
@@ -202,6 +214,7 @@ export function createNodeControl(options: NodeControlOptions): NodeControl {
     async close() {
       closed = true
       for (const id of [...talks.keys()]) cancel(id)
+      captures.end()
       await socket?.close()
     },
   }

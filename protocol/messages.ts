@@ -124,9 +124,18 @@ export type Message =
   // control → capture: an operator wants one now
   | {
       readonly type: 'capture'
+      readonly id: number
       readonly namespace: string
       readonly pod: string
       readonly container?: string
+    }
+  // capture → control
+  /** The capture's name, else why there is none. */
+  | {
+      readonly type: 'capture_answer'
+      readonly id: number
+      readonly name?: string
+      readonly refused?: string
     }
   // kubernetes source ↔ capture: the source has the one watch of the node's pods
   | { readonly type: 'pods_wanted'; readonly replyTo: string }

@@ -23,6 +23,9 @@ export interface CaptureActorOptions extends CapturePlan {
   readonly boosts: boolean
 }
 
+/** The capture's name, or the policy that has left it out. */
+type Outcome = { readonly name: string } | { readonly refused: string }
+
 export function capture(context: ActorContext, plan: CaptureActorOptions): Actor {
   const { clock, metrics, log } = context
   const { options, podsFrom, roots } = plan
@@ -62,43 +65,43 @@ export function capture(context: ActorContext, plan: CaptureActorOptions): Actor
     uploads,
     onLost: lost,
   })
-  const underWay = new Set<Promise<void>>()
+  const underWay = new Set<Promise<unknown>>()
   let taken = 0
   let skipped = 0
   let lostCount = 0
   const sayStatus = createStatusLine(context)
 
   function notice(detection: Detection): void {
-    if (detection.reason === 'asked' || options.detect.includes(detection.reason)) begin(consider(detection))
+    if (detection.reason !== 'asked' && options.detect.includes(detection.reason)) begin(consider(detection))
   }
 
-  function begin(work: Promise<void>): void {
+  function begin(work: Promise<unknown>): void {
     underWay.add(work)
     void work.catch(context.fail).finally(() => underWay.delete(work))
   }
 
-  async function asked({ namespace, pod, container }: MessageOf<'capture'>): Promise<void> {
+  async function asked({ id, namespace, pod, container }: MessageOf<'capture'>): Promise<void> {
     const podUid = pods.uidOf(namespace, pod) ?? (await findPodUid(logRoots, namespace, pod))
-    if (podUid === undefined) {
-      skip('unknown_pod')
-      log.warn({ namespace, pod }, 'a capture was asked for of a pod that is not on this node')
-      return
-    }
     const names = {
       namespace,
       podName: pod,
       ...(container === undefined ? {} : { containerName: container }),
     }
-    notice({ reason: 'asked', by: 'operator', atMs: clock.now(), podUid, ...names })
+    const outcome =
+      podUid === undefined
+        ? skip('unknown_pod')
+        : await consider({ reason: 'asked', by: 'operator', atMs: clock.now(), podUid, ...names })
+    context.send('supervisor', { type: 'capture_answer', id, ...outcome })
   }
 
-  function skip(policy: string): void {
+  function skip(policy: string): Outcome {
     skipped++
     metrics.add('captures_skipped_total', 1, { policy })
     tellStatus()
+    return { refused: policy }
   }
 
-  async function consider(detection: Detection): Promise<void> {
+  async function consider(detection: Detection): Promise<Outcome> {
     const detectedMs = clock.monotonic()
     // Before anything else is waited for: the runtime is about to remove the group.
     const place = detection.cgroup ?? cgroups.placeOf(detection.podUid, detection.containerId)
@@ -115,12 +118,13 @@ export function capture(context: ActorContext, plan: CaptureActorOptions): Actor
       'the last words of a container are captured',
     )
     if (detection.reason !== 'asked') boost(detection.podUid)
-    await taking.take(named, detectedMs)
+    const name = await taking.take(named, detectedMs)
     // Not written down, it may be captured twice after a restart.
     await incidents.save().catch((error: unknown) => {
       log.warn({ detail: systemCode(error) ?? String(error) }, 'what was captured can not be written down')
     })
     tellStatus()
+    return name === undefined ? { refused: 'lost' } : { name }
   }
 
   function boost(podUid: string): void {

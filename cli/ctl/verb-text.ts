@@ -14,6 +14,7 @@ function textOf(verb: Verb, result: unknown): string {
   if (verb === 'resume') return 'sources are read again'
   if (verb === 'reload') return reloadText(result as ReloadResult)
   if (verb === 'breaker') return breakerText(result as { readonly backend: string; readonly action: string })
+  if (verb === 'capture') return captureText((result as { readonly name: string }).name)
   const text = stringify(result).trimEnd()
   return text === '{}' ? 'done' : text
 }
@@ -37,6 +38,9 @@ function breakerText({ backend, action }: { readonly backend: string; readonly a
   if (action === 'reset') return `the breaker of ${backend} goes by the backend's answers again`
   return `the breaker of ${backend} is held ${action === 'open' ? 'open' : 'closed'}, until \`breaker ${backend} reset\``
 }
+
+const captureText = (name: string): string =>
+  `captured as ${name}; \`millrace capture get ${name}\` fetches it`
 
 function lagText(result: unknown): string {
   const { lagFrames = {} } = result as { readonly lagFrames?: Readonly<Record<string, number>> }

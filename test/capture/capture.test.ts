@@ -167,11 +167,22 @@ test('an operator who asks for a capture gets one, of a pod that is there', asyn
   const { server, store } = await s3()
   const at = await scene({ store, options: { detect: ['panic'] } })
   at.write(logFile('app', 1), criLine('alive'))
-  at.send({ type: 'capture', namespace: 'shop', pod: 'nobody' })
+  at.send({ type: 'capture', id: 1, namespace: 'shop', pod: 'nobody' })
   await at.until(() => at.metric('captures_skipped_total', { policy: 'unknown_pod' }) === 1, 'the count')
-  at.send({ type: 'capture', namespace: 'shop', pod: 'cart-7d9c5b8f6d-x2k4p', container: 'app' })
+  const one = { type: 'capture', namespace: 'shop', pod: 'cart-7d9c5b8f6d-x2k4p', container: 'app' } as const
+  at.send({ ...one, id: 2 })
   await at.until(() => server.objects.size === 1, 'the object')
-  const { meta, files } = await captured(server)
+  at.send({ ...one, id: 3 })
+  await at.until(() => at.sentTo('supervisor', 'capture_answer').length === 3, 'the answers')
+  const { key, meta, files } = await captured(server)
+  assert.deepEqual(
+    at.sentTo('supervisor', 'capture_answer').map(({ id, name, refused }) => [id, name ?? refused]),
+    [
+      [1, 'unknown_pod'],
+      [2, key.split('/').at(-1)],
+      [3, 'same'],
+    ],
+  )
   assert.deepEqual([meta['reason'], meta['detected_by'], meta['exit_code']], ['asked', 'operator', null])
   assert.match(files['stderr.log'] ?? '', /alive/)
   assert.deepEqual(at.sentTo('traffic', 'boost'), [])

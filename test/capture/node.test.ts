@@ -184,6 +184,30 @@ test('a store that is away: the capture is listed and fetched from the disk, and
     assert.ok(!`${ended.stdout}${ended.stderr}`.includes(key.secretAccessKey))
 })
 
+test('an operator hears the name of the capture, or why there is none', async () => {
+  const at = desk()
+  at.write('millrace.yaml', config(', per_hour: 1'))
+  at.write(logFile(), criLine('hello'))
+  at.write(logFile().replace(UID, OTHER_UID).replace('x2k4p', 'other'), criLine('hello'))
+  const node = at.start('run')
+  await node.address()
+  const nobody = await at.run('ctl', 'capture', 'shop', 'nobody')
+  assert.deepEqual(
+    [nobody.code, nobody.stdout, nobody.stderr],
+    [1, '', 'millrace: capture: there is no pod shop/nobody on this node\n'],
+  )
+  const done = await at.run('ctl', 'capture', 'shop', 'cart-7d9c5b8f6d-x2k4p')
+  assert.deepEqual([done.code, done.stderr], [0, ''])
+  const name = /^captured as (fallback-cart-7d9c5b8f6d-x2k4p-\S+);/.exec(done.stdout)?.[1] ?? ''
+  assert.equal((await at.run('capture', 'get', name)).code, 0)
+  const again = await at.run('ctl', 'capture', 'shop', 'cart-7d9c5b8f6d-x2k4p')
+  assert.match(again.stderr, /^millrace: capture: shop\/cart-7d9c5b8f6d-x2k4p was asked for a moment ago/)
+  const limited = await at.run('ctl', 'capture', 'shop', 'cart-7d9c5b8f6d-other')
+  assert.match(limited.stderr, /^millrace: capture: 1 captures were asked for within an hour/)
+  assert.deepEqual([again.code, limited.code], [1, 1])
+  await stop(node)
+})
+
 test('bad usage and bad stores are one line each', async () => {
   const at = desk()
   at.write('millrace.yaml', config(''))
