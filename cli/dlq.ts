@@ -4,7 +4,7 @@ import type { Config } from '../protocol/config/schema.js'
 import { MillraceError } from '../protocol/errors.js'
 import { loadConfig } from '../runtime/config/load.js'
 import { letterId } from '../runtime/letter-store.js'
-import type { LetterFilter } from './dlq/filter.js'
+import { type LetterFilter, serviceOf } from './dlq/filter.js'
 import { type FoundLetter, type LetterPlace, type Letters, openLetters } from './dlq/letters.js'
 import { openRedrive, type RedriveResult } from './dlq/redrive.js'
 import { idOf } from './id-words.js'
@@ -122,7 +122,7 @@ const DETAIL_CHARS = 60
 
 function rowOf({ letter, folder, node }: FoundLetter) {
   const { time, backend, reason, detail = '' } = letter
-  const service = /"service_name":"((?:[^"\\]|\\.)*)"/.exec(letter.record)?.[1] ?? ''
+  const service = serviceOf(letter) ?? ''
   const where = { node, in: folder === undefined ? 'stream' : 'folder' }
   return {
     id: letterId(letter),

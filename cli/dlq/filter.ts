@@ -17,12 +17,21 @@ export function letterMatcher(filter: LetterFilter, nowMs: number): (letter: Dea
   const { backend, reason, service, since, until } = filter
   const fromMs = since === undefined ? Number.NEGATIVE_INFINITY : parseSince('--since', since, nowMs)
   const toMs = until === undefined ? Number.POSITIVE_INFINITY : parseSince('--until', until, nowMs)
-  const named = service === undefined ? undefined : `"service_name":${JSON.stringify(service)}`
   return (letter) => {
     if (backend !== undefined && letter.backend !== backend) return false
     if (reason !== undefined && letter.reason !== reason) return false
-    if (named !== undefined && !letter.record.includes(named)) return false
+    if (service !== undefined && serviceOf(letter) !== service) return false
     const ms = Date.parse(letter.time)
     return ms >= fromMs && ms < toMs
+  }
+}
+
+/** Of the record itself: the same words may stand in a message or in a field of a field. Undefined where there is none. */
+export function serviceOf({ record }: Pick<DeadLetter, 'record'>): string | undefined {
+  try {
+    const service = (JSON.parse(record) as Readonly<Record<string, unknown>> | null)?.['service_name']
+    return typeof service === 'string' ? service : undefined
+  } catch {
+    return undefined
   }
 }

@@ -113,3 +113,34 @@ test('list, show, redrive and purge by filter, with the executable', async (t) =
     [1, 'too_large'],
   )
 })
+
+test('a purge by service leaves the records of others that only speak of it', async (t) => {
+  const desk = openDesk()
+  t.after(desk.remove)
+  const backend = 'es: { type: elasticsearch, url: "http://127.0.0.1:9" }'
+  const config = `node: { data_dir: ./data }\nsources: { a: { type: stdin } }\nbackends: { ${backend} }\n`
+  const file = desk.write('m.yaml', config)
+  const root = join(desk.folder, 'data', 'dlq')
+  const letters = createDeadLetters({ folder: join(root, 'es') })
+  const records = [
+    { service_name: 'cart' },
+    { service_name: 'till', peer: { service_name: 'cart' } },
+    { peer: { service_name: 'cart' }, service_name: 'till' },
+    { service_name: 'till', message: '"service_name":"cart"' },
+    { message: 'no name' },
+  ]
+  await letters.put(records.map((record, n) => letter(1, n, { record: JSON.stringify(record) })))
+  await letters.close()
+  const listed = await desk.run('dlq', 'list', '-c', file, '--json')
+  const rows = (JSON.parse(listed.stdout) as { letters: { service: string }[] }).letters
+  assert.deepEqual(
+    rows.map(({ service }) => service),
+    ['cart', 'till', 'till', 'till', ''],
+  )
+  const { stdout } = await desk.run('dlq', 'purge', '--service', 'cart', '--yes', '-c', file)
+  assert.equal(stdout, '1 letters purged\n')
+  assert.deepEqual(
+    (await all(root)).map((each) => each.letter.n),
+    [1, 2, 3, 4],
+  )
+})
