@@ -81,7 +81,7 @@ export function dlqCommand(): Command {
     )
 }
 
-/** Runs a command on the letters; one that could not look into the stream says so, and exits 1. */
+/** Runs a command on the letters; one that could not look into all of them says so, and exits 1. */
 async function withLetters(
   flags: Flags,
   work: (letters: Letters, config: Config) => Promise<void>,
@@ -90,6 +90,10 @@ async function withLetters(
   const letters = await openLetters(config, flags)
   try {
     await work(letters, config)
+    for (const file of await letters.strangers()) {
+      process.stderr.write(`without ${file}, which is no file of letters; move it away\n`)
+      process.exitCode = 1
+    }
   } finally {
     await letters.close()
   }

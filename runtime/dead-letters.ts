@@ -66,15 +66,16 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
     if (keys.size > KEYS_MAX) for (const oldest of keys) return void keys.delete(oldest)
   }
 
-  const fileName = (n: number): string => path.join(folder, `${String(n).padStart(8, '0')}.ndjson`)
+  const fileName = (n: number): string => path.join(folder, letterFile(n))
 
   /** Cuts a torn last line and reads back which letters are there. */
   async function recover(): Promise<void> {
     await mkdir(folder, { recursive: true })
-    const names = (await readdir(folder)).filter((name) => NAME.test(name)).sort()
+    const found = await letterFilesIn(folder)
+    const names = found.files
     allBytes = 0
     for (const name of names) allBytes += (await stat(path.join(folder, name))).size
-    number = Number.parseInt(names.at(-1) ?? '0', 10)
+    number = names.length === 0 ? nextNumber(found) : numberOf(names.at(-1))
     for (const name of names.slice(-2, -1)) await readTail(path.join(folder, name), remember)
     handle = await open(fileName(number), 'a+')
     const tornBytes = await readTail(fileName(number), remember)
@@ -88,16 +89,32 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
 
   async function rotate(): Promise<void> {
     await handle?.close()
-    handle = await open(fileName(number + 1), 'a')
-    number++
+    const next = nextNumber(await letterFilesIn(folder))
+    handle = await open(fileName(next), 'a')
+    number = next
     fileBytes = 0
     await syncFolder(folder)
   }
 
-  async function append(text: Buffer): Promise<void> {
+  /** A command has begun the next file, and may rewrite this one at any moment. */
+  async function isHandedOver(): Promise<boolean> {
+    return numberOf((await letterFilesIn(folder)).files.at(-1)) > number
+  }
+
+  async function follow(): Promise<void> {
+    ready = false
+    await handle?.close()
+    handle = undefined
+    await recover()
+  }
+
+  /** True: the next file was begun meanwhile, and whoever rewrites this one may not have read the text. */
+  async function append(text: Buffer): Promise<boolean> {
+    let again: boolean
     try {
       await handle?.appendFile(text)
       await handle?.datasync()
+      again = await isHandedOver()
     } catch (error) {
       // What is half written must not precede later letters.
       ready = false
@@ -108,11 +125,13 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
     }
     fileBytes += text.length
     allBytes += text.length
+    return again
   }
 
   return {
     async put(letters) {
       if (!ready) await recover()
+      else if (await isHandedOver()) await follow()
       const fresh = letters.filter((letter) => !keys.has(keyOf(letter)))
       if (fresh.length === 0) return 0
       const text = Buffer.from(fresh.map((letter) => `${JSON.stringify(letter)}\n`).join(''))
@@ -124,7 +143,8 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
         throw new MillraceError('dlq.full', message)
       }
       if (fileBytes > 0 && fileBytes + text.length > fileBytesMax) await rotate()
-      await append(text)
+      // Twice is harmless: it is one letter by its id. Each turn takes one more command.
+      while (await append(text)) await follow()
       for (const letter of fresh) remember(keyOf(letter))
       return fresh.length
     },
@@ -135,6 +155,33 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
     },
   }
 }
+
+export interface LetterFiles {
+  /** Oldest first; a running writer appends to the last one. */
+  readonly files: readonly string[]
+  /** Named like one, but a folder or the like: nobody writes or reads there. */
+  readonly strangers: readonly string[]
+}
+
+/** Throws the system's error. */
+export async function letterFilesIn(folder: string): Promise<LetterFiles> {
+  const entries = (await readdir(folder, { withFileTypes: true })).filter(({ name }) => NAME.test(name))
+  const names = (some: typeof entries): string[] => some.map(({ name }) => name).sort()
+  return {
+    files: names(entries.filter((entry) => entry.isFile())),
+    strangers: names(entries.filter((entry) => !entry.isFile())),
+  }
+}
+
+/** Of the file after the newest one. */
+export function nextNumber({ files, strangers }: LetterFiles): number {
+  let next = files.length === 0 ? 0 : numberOf(files.at(-1)) + 1
+  while (strangers.includes(letterFile(next))) next++
+  return next
+}
+
+export const letterFile = (n: number): string => `${String(n).padStart(8, '0')}.ndjson`
+const numberOf = (name = ''): number => Number.parseInt(name, 10)
 
 /** Reads the whole lines at the end of a file; returns the bytes of a torn last line. */
 async function readTail(file: string, remember: (key: string) => void): Promise<number> {
@@ -177,7 +224,7 @@ export function soundLetter(line: string): DeadLetter | undefined {
   }
 }
 
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r')
   try {
     await handle.sync()
@@ -188,17 +235,17 @@ async function syncFolder(folder: string): Promise<void> {
 
 /** Number of dead letters of all backends of a node. `folder` is `<data_dir>/dlq`; 0 when it does not exist. */
 export async function deadLetterCount(folder: string): Promise<number> {
-  let names: string[]
+  const names: string[] = []
   try {
-    names = await readdir(folder, { recursive: true })
+    for (const entry of await readdir(folder, { recursive: true, withFileTypes: true }))
+      if (entry.isFile() && NAME.test(entry.name)) names.push(path.join(entry.parentPath, entry.name))
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0
     throw error
   }
   let count = 0
   for (const name of names) {
-    if (!NAME.test(path.basename(name))) continue
-    for await (const chunk of createReadStream(path.join(folder, name)) as AsyncIterable<Buffer>) {
+    for await (const chunk of createReadStream(name) as AsyncIterable<Buffer>) {
       for (let at = chunk.indexOf(0x0a); at >= 0; at = chunk.indexOf(0x0a, at + 1)) count++
     }
   }

@@ -4,7 +4,14 @@ import { appendFile, type FileHandle, open, readdir, readFile, rename, rm, stat 
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { systemCode } from '../protocol/errors.js'
-import { type DeadLetter, soundLetter } from './dead-letters.js'
+import {
+  type DeadLetter,
+  letterFile,
+  letterFilesIn,
+  nextNumber,
+  soundLetter,
+  syncFolder,
+} from './dead-letters.js'
 
 /*
  * <data_dir>/dlq/<folder>/<8 digits>.ndjson   letters; the newest file belongs to a running writer (dead-letters.ts)
@@ -19,7 +26,6 @@ export interface StoredLetter {
   readonly file: string
 }
 
-const FILE = /^\d{8}\.ndjson$/
 const REMOVED = 'removed.ids'
 
 export const letterId = (letter: Pick<DeadLetter, 'frame' | 'n'>): string => `${letter.frame}-${letter.n}`
@@ -109,11 +115,12 @@ export async function forgetRemoved(folder: string, ids: ReadonlySet<string>): P
 }
 
 /**
- * Drops removed letters from files, and from the list what no file holds any more. The newest file stays as it is: a writer appends to
- * it, or may be started and do so at any moment.
+ * Drops removed letters from files, and from the list what no file holds any more. The newest file stays as it is, since a writer appends
+ * to it: where it holds removed letters, the next one is begun first.
  */
 export async function compact(folder: string): Promise<void> {
   const gone = await removedOf(folder)
+  await handOver(folder, gone)
   const files = await filesOf(folder)
   const left = new Set<string>()
   for (const file of files.slice(0, -1)) {
@@ -128,6 +135,7 @@ export async function compact(folder: string): Promise<void> {
     if (kept.length === 0) await rm(name)
     else await replace(name, `${kept.join('\n')}\n`)
   }
+  await syncFolder(folder)
   const newest = files.at(-1)
   if (newest !== undefined)
     for await (const letter of lettersOf(path.join(folder, newest)))
@@ -135,6 +143,30 @@ export async function compact(folder: string): Promise<void> {
   const list = path.join(folder, REMOVED)
   if (left.size === 0) await rm(list, { force: true })
   else if (left.size < gone.size) await replace(list, [...left].map((id) => `${id}\n`).join(''))
+}
+
+/**
+ * A writer needs no lock: after each append it looks whether there is a newer file, and if so writes the same into that one. So what this
+ * process does not read in the present file, which it does after it has begun the next, is in the next.
+ */
+async function handOver(folder: string, gone: ReadonlySet<string>): Promise<void> {
+  const found = await letterFilesIn(folder)
+  const newest = found.files.at(-1)
+  if (newest === undefined || !(await holdsAny(path.join(folder, newest), gone))) return
+  const { uid, gid } = await stat(path.join(folder, newest))
+  const handle = await open(path.join(folder, letterFile(nextNumber(found))), 'a')
+  try {
+    // The node's user has to write it.
+    if (process.getuid?.() === 0) await handle.chown(uid, gid)
+  } finally {
+    await handle.close()
+  }
+  await syncFolder(folder)
+}
+
+async function holdsAny(file: string, ids: ReadonlySet<string>): Promise<boolean> {
+  for await (const letter of lettersOf(file)) if (ids.has(letterId(letter))) return true
+  return false
 }
 
 /** A file that is gone meanwhile was sent again, purged, or put into the stream. */
@@ -171,8 +203,17 @@ export async function foldersOf(root: string): Promise<string[]> {
 }
 
 /** Oldest first; a running writer appends to the last one. */
-export async function filesOf(folder: string): Promise<string[]> {
-  return (await readdir(folder)).filter((name) => FILE.test(name)).sort()
+export async function filesOf(folder: string): Promise<readonly string[]> {
+  return (await letterFilesIn(folder)).files
+}
+
+/** What is named like a file of letters and is none. */
+export async function strangersOf(root: string): Promise<string[]> {
+  const found: string[] = []
+  for (const folder of await foldersOf(root))
+    for (const name of (await letterFilesIn(path.join(root, folder))).strangers)
+      found.push(path.join(root, folder, name))
+  return found
 }
 
 /** Ids of the letters that are out. */

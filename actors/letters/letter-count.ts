@@ -1,7 +1,7 @@
 // Counts the dead letters that wait in a node's folder, for the gauges that an alert looks at.
 import type { ActorContext } from '../../runtime/actor.js'
 import { lettersFolder } from '../../runtime/dead-letters.js'
-import { letterFigures, type LineCache } from '../../runtime/letter-store.js'
+import { letterFigures, type LineCache, strangersOf } from '../../runtime/letter-store.js'
 
 const EVERY_MS = 30_000
 
@@ -10,9 +10,15 @@ export function countLetters(context: Pick<ActorContext, 'clock' | 'log' | 'metr
   const { clock, log, metrics, node } = context
   const root = lettersFolder(node.dataDir)
   const counted: LineCache = new Map()
+  let strangers: readonly string[] = []
   let counting: Promise<void> | undefined
 
   async function count(): Promise<void> {
+    const found = await strangersOf(root)
+    for (const file of found)
+      if (!strangers.includes(file))
+        log.warn({ event: 'letters', file }, 'no file of dead letters: it is left out; move it away')
+    strangers = found
     for (const [backend, { letters, bytes }] of await letterFigures(root, counted)) {
       metrics.set('dead_letters_waiting', letters, { backend })
       metrics.set('dead_letters_bytes', bytes, { backend })

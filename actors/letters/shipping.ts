@@ -44,7 +44,7 @@ interface Batch {
 
 export function createShipping({ root, shipped }: ShippingOptions): Shipping {
   /**
-   * How far the newest file of a folder is out, bytes: the only one that no command rewrites while the node runs. Forgotten with this
+   * How far the newest file of a folder is out, bytes: the only one that no command rewrites, it begins another one first. Forgotten with this
    * life: then the list of removed letters tells.
    */
   const passed = new Map<string, { readonly file: string; readonly bytes: number; readonly seen: string }>()
@@ -90,7 +90,7 @@ export function createShipping({ root, shipped }: ShippingOptions): Shipping {
     if (!swept.has(folder)) await compact(at)
     swept.add(folder)
     let letters = 0
-    const files = await filesOf(at)
+    const files = [...(await filesOf(at))]
     const newest = files.pop()
     for (const file of files) {
       const ids = new Set<string>()

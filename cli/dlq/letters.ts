@@ -6,7 +6,13 @@ import { systemClock } from '../../runtime/clock.js'
 import type { DeadLetter } from '../../runtime/dead-letters.js'
 import { withLetterLock } from '../../runtime/letter-lock.js'
 import { lettersFolder } from '../../runtime/dead-letters.js'
-import { letterFigures, letterId, readLetters, removeLetters } from '../../runtime/letter-store.js'
+import {
+  letterFigures,
+  letterId,
+  readLetters,
+  removeLetters,
+  strangersOf,
+} from '../../runtime/letter-store.js'
 import { openSharedLetters } from '../shared-letters.js'
 import { type LetterFilter, letterMatcher } from './filter.js'
 import { saidOf } from '../../protocol/errors.js'
@@ -30,6 +36,8 @@ export interface Letters {
   /** From the folder and from the stream: a letter may have gone from one to the other meanwhile. */
   remove(letters: readonly LetterPlace[]): Promise<void>
   figures(): Promise<Record<string, { letters: number; bytes: number }>>
+  /** In the folder, named like a file of letters, and none. */
+  strangers(): Promise<readonly string[]>
   /** Why the stream is not looked into although it is asked for; undefined: it is, or is not asked for. */
   readonly away: string | undefined
   close(): Promise<void>
@@ -79,6 +87,7 @@ export async function openLetters(config: Config, { from }: LettersFrom): Promis
       const inStream = await shared?.figures()
       return inStream === undefined ? figures : { ...figures, 'the stream': inStream }
     },
+    strangers: async () => (from === 'stream' ? [] : strangersOf(root)),
     close: async () => await close?.(),
   }
 }

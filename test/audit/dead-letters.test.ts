@@ -1,10 +1,11 @@
-// Dead letters by hand: what is sent again leaves, what is refused again stays, and a running writer's file is never touched.
+// Dead letters by hand: what is sent again leaves, what is refused again stays, and a running writer loses nothing.
 import assert from 'node:assert/strict'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { rmSync, writeFileSync } from 'node:fs'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
-import { createDeadLetters, type DeadLetter } from '../../runtime/dead-letters.js'
+import { createDeadLetters, type DeadLetter, deadLetterCount } from '../../runtime/dead-letters.js'
 import {
   letterFigures,
   letterId,
@@ -34,15 +35,24 @@ async function all(root: string): Promise<StoredLetter[]> {
   return letters
 }
 
-test('letters taken out are out at once, and the file that a writer appends to is not rewritten under it', async (t) => {
+/** As they lie there, out or not. */
+async function numbersOnDisk(at: string): Promise<number[]> {
+  const names = (await readdir(at)).filter((name) => name.endsWith('.ndjson')).toSorted()
+  const texts = await Promise.all(names.map((name) => readFile(join(at, name), 'utf8')))
+  return texts
+    .join('')
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => (JSON.parse(line) as DeadLetter).n)
+}
+
+test('letters taken out are out at once, and gone from the disk, also from the file that a writer appends to', async (t) => {
   const root = await folder(t)
   const letters = createDeadLetters({ folder: join(root, 'es'), fileBytesMax: 800 })
   t.after(() => letters.close())
   for (let n = 0; n < 8; n++) await letters.put([letter(1, n)])
   const files = (await readdir(join(root, 'es'))).toSorted()
   assert.ok(files.length > 2)
-  const newest = join(root, 'es', files.at(-1) ?? '')
-  const before = await readFile(newest)
   const stored = await all(root)
   assert.equal(stored.length, 8)
   await removeLetters(root, stored.slice(1))
@@ -50,10 +60,10 @@ test('letters taken out are out at once, and the file that a writer appends to i
     (await all(root)).map((each) => letterId(each.letter)),
     [`${frameId(1)}-0`],
   )
-  assert.deepEqual(await readFile(newest), before)
+  assert.deepEqual(await numbersOnDisk(join(root, 'es')), [0])
   assert.equal((await letterFigures(root)).get('es')?.letters, 1)
   await letters.put([letter(2, 0)])
-  assert.equal((await all(root)).length, 2, 'the writer goes on in its file')
+  assert.equal((await all(root)).length, 2, 'the writer goes on in the next file')
   await letters.close()
   await removeLetters(root, [stored[0] as StoredLetter])
   assert.deepEqual(
@@ -143,4 +153,86 @@ test('a purge by service leaves the records of others that only speak of it', as
     (await all(root)).map((each) => each.letter.n),
     [1, 2, 3, 4],
   )
+})
+
+test('a writer that buries while letters are taken out loses none, and none that is out stays on the disk', async (t) => {
+  const root = await folder(t)
+  const letters = createDeadLetters({ folder: join(root, 'es'), fileBytesMax: 4000 })
+  t.after(() => letters.close())
+  const out = new Set<number>()
+  const rounds = 40
+  for (let round = 0; round < rounds; round++) {
+    const odd = (await all(root)).filter(({ letter: { n } }) => n % 2 === 1)
+    for (const { letter: taken } of odd) out.add(taken.n)
+    const burial = async (): Promise<void> => {
+      for (let n = 4 * round; n < 4 * round + 4; n++) await letters.put([letter(1, n)])
+    }
+    await Promise.all([removeLetters(root, odd), burial()])
+  }
+  const last = (await all(root)).filter(({ letter: { n } }) => n % 2 === 1)
+  await removeLetters(root, last)
+  const even = Array.from({ length: 2 * rounds }, (_, n) => 2 * n)
+  assert.deepEqual(
+    [...new Set(await numbersOnDisk(join(root, 'es')))].toSorted((a, b) => a - b),
+    even,
+  )
+  assert.ok(out.size > rounds)
+})
+
+test('a letter that is on its way into a file which is rewritten in that moment is in the next one', async (t) => {
+  const root = await folder(t)
+  const letters = createDeadLetters({ folder: join(root, 'es') })
+  t.after(() => letters.close())
+  await letters.put([letter(1, 0)])
+  const [old = '', next = ''] = ['00000000.ndjson', '00000001.ndjson'].map((name) => join(root, 'es', name))
+  const late = letter(1, 1)
+  // It is made into a line after the writer has looked for a newer file, and before it writes.
+  const purge = (): DeadLetter => {
+    writeFileSync(next, '', { flag: 'a' })
+    rmSync(old, { force: true })
+    return late
+  }
+  await letters.put([Object.assign(letter(1, 1), { toJSON: purge })])
+  assert.deepEqual(await numbersOnDisk(join(root, 'es')), [1])
+})
+
+test('a purge that was killed after it had begun the next file leaves all letters where they can be read', async (t) => {
+  const root = await folder(t)
+  const letters = createDeadLetters({ folder: join(root, 'es') })
+  t.after(() => letters.close())
+  await letters.put([letter(1, 0)])
+  await writeFile(join(root, 'es', '00000001.ndjson'), '')
+  await letters.put([letter(1, 1)])
+  await letters.put([letter(1, 2)])
+  assert.deepEqual(await numbersOnDisk(join(root, 'es')), [0, 1, 2])
+  assert.equal((await readFile(join(root, 'es', '00000001.ndjson'), 'utf8')).split('\n').length, 3)
+})
+
+test('a folder with the name of a file of letters stops neither the writer nor the commands, which tell of it', async (t) => {
+  const desk = openDesk()
+  t.after(desk.remove)
+  const backend = 'es: { type: elasticsearch, url: "http://127.0.0.1:9" }'
+  const config = `node: { data_dir: ./data }\nsources: { a: { type: stdin } }\nbackends: { ${backend} }\n`
+  const file = desk.write('m.yaml', config)
+  const root = join(desk.folder, 'data', 'dlq')
+  for (const name of ['00000000.ndjson', '00000002.ndjson'])
+    await mkdir(join(root, 'es', name), { recursive: true })
+  const letters = createDeadLetters({ folder: join(root, 'es'), fileBytesMax: 600 })
+  for (let n = 0; n < 4; n++) await letters.put([letter(1, n)])
+  await letters.close()
+  assert.equal(await deadLetterCount(root), 4)
+  assert.equal((await letterFigures(root)).get('es')?.letters, 4)
+  for (const [args, said] of [
+    [['list'], /4 letters match/],
+    [['show', `${frameId(1)}-3`], /service_name/],
+    [['purge', '--all', '--yes'], /^4 letters purged/],
+    [['list'], /^es: 0 letters in 0 bytes\n0 letters match/],
+  ] as const) {
+    const { code, stdout, stderr } = await desk.run('dlq', ...args, '-c', file)
+    assert.match(stdout, said)
+    assert.equal(code, 1)
+    const [first, second] = stderr.split('\n')
+    assert.match(first ?? '', /^without \S+dlq\/es\/00000000\.ndjson, which is no file of letters/)
+    assert.match(second ?? '', /^without \S+dlq\/es\/00000002\.ndjson/)
+  }
 })
