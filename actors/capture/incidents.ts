@@ -11,6 +11,8 @@ interface Incident {
   readonly namespace?: string
   readonly container?: string
   readonly reason: string
+  /** panic: whose trace it was. */
+  readonly language?: string
   readonly atMs: number
   /** When it was captured. */
   readonly takenMs: number
@@ -51,13 +53,14 @@ export function createIncidents(options: IncidentOptions): Incidents {
   let incidents: Incident[] = []
   let saving = Promise.resolve()
 
-  /** A back-off is what follows an end; a panic and an OOM kill are two things even when they are close. */
+  /** A back-off is what follows an end; a panic and an OOM kill, or traces of two languages, are two things even when they are close. */
   function isSame(known: Incident, detection: Detection): boolean {
     if (known.podUid !== detection.podUid || Math.abs(known.atMs - detection.atMs) > SAME_MS) return false
     const { containerName } = detection
     if (known.container !== undefined && containerName !== undefined && known.container !== containerName)
       return false
-    return known.reason === detection.reason || detection.reason === 'crash_loop'
+    if (detection.reason === 'crash_loop') return true
+    return known.reason === detection.reason && known.language === detection.language
   }
 
   /** Requests count apart; certain ends have all of the hour that guesses have not taken. */
@@ -94,13 +97,14 @@ export function createIncidents(options: IncidentOptions): Incidents {
       if (incidents.some((known) => isSame(known, detection))) return 'same'
       const limit = limitOf(detection)
       if (limit !== undefined) return limit
-      const { podUid, namespace, reason, atMs, containerName } = detection
+      const { podUid, namespace, reason, language, atMs, containerName } = detection
       incidents.push({
         podUid,
         reason,
         atMs,
         takenMs: nowMs,
         ...(namespace === undefined ? {} : { namespace }),
+        ...(language === undefined ? {} : { language }),
         ...(containerName === undefined ? {} : { container: containerName }),
       })
       return undefined

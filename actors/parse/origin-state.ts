@@ -1,6 +1,6 @@
 // What parse keeps of an origin: its scan settings and what is open in it.
 import { FORMAT_CRI, FORMAT_LINES } from '../../kernel/table.js'
-import type { Origin } from '../../protocol/messages.js'
+import type { Origin, PanicLanguage } from '../../protocol/messages.js'
 import { trustOf } from '../trust.js'
 import { type Carries, NO_CARRY } from './carry.js'
 
@@ -18,6 +18,8 @@ export interface OriginState {
   offset: number
   /** Monotonic ms until which its last words are not listened for again. */
   panicQuietUntilMs: number
+  /** Since the quiet began. */
+  panicsHeard: PanicLanguage[]
   /** True when entries need a look each: groups, fields from logfmt or klog, plain text. */
   readonly special: boolean
 }
@@ -33,6 +35,7 @@ export function originState(origin: Origin, carries: Carries = NO_CARRY): Origin
     grewAtMs: 0,
     offset: 0,
     panicQuietUntilMs: 0,
+    panicsHeard: [],
     special: origin.multiline !== undefined || (origin.content !== 'auto' && origin.content !== 'json'),
   }
 }

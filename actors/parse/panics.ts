@@ -31,7 +31,10 @@ const RUST_PANIC = Buffer.from("' panicked at ")
 const RUST_PANIC_WITH_ID = /' \(\d+\) panicked at /
 const RUST_LOOK_BYTES = 256
 
-/** One log is heard again after this: a program that prints a trace with every request must not flood the capture. */
+/**
+ * One log is heard again after this: a program that prints a trace with every request must not flood the capture. But for a trace of
+ * another language, which is no repetition. Of the same one nothing in the first line tells what is caught from what kills.
+ */
 const QUIET_MS = 10_000
 
 /** By first byte, so that most lines are dismissed with one look-up. */
@@ -78,8 +81,13 @@ export function createPanicWatch(context: ActorContext, scanner: Scanner, ageMax
     if (context.clock.now() - atMs > ageMaxMs) return
     const now = context.clock.monotonic()
     const { namespace, pod_name, pod_uid, container_name } = state.origin.trusted
-    if (now < state.panicQuietUntilMs || pod_uid === undefined) return
-    state.panicQuietUntilMs = now + QUIET_MS
+    if (pod_uid === undefined) return
+    if (now >= state.panicQuietUntilMs) {
+      state.panicQuietUntilMs = now + QUIET_MS
+      state.panicsHeard = []
+    }
+    if (state.panicsHeard.includes(language)) return
+    state.panicsHeard.push(language)
     context.send('capture', {
       type: 'panic',
       language,

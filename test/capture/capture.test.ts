@@ -171,9 +171,10 @@ test('an operator who asks for a capture gets one, of a pod that is there', asyn
   await at.until(() => at.metric('captures_skipped_total', { policy: 'unknown_pod' }) === 1, 'the count')
   const one = { type: 'capture', namespace: 'shop', pod: 'cart-7d9c5b8f6d-x2k4p', container: 'app' } as const
   at.send({ ...one, id: 2 })
-  await at.until(() => server.objects.size === 1, 'the object')
+  await at.until(() => at.sentTo('supervisor', 'capture_answer').length === 2, 'both answers')
   at.send({ ...one, id: 3 })
-  await at.until(() => at.sentTo('supervisor', 'capture_answer').length === 3, 'the answers')
+  await at.until(() => at.sentTo('supervisor', 'capture_answer').length === 3, 'the third')
+  await at.until(() => server.objects.size === 1, 'the object')
   const { key, meta, files } = await captured(server)
   assert.deepEqual(
     at.sentTo('supervisor', 'capture_answer').map(({ id, name, refused }) => [id, name ?? refused]),

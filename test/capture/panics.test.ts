@@ -109,6 +109,15 @@ test('a program that prints a trace with every request is heard once in a while,
   assert.equal(chain.toCapture.length, 3)
 })
 
+test('a caught trace does not hide the panic of another language right behind it', () => {
+  const trace = line('Traceback (most recent call last):')
+  const found = heard(trace + trace + line('panic: real') + line('panic: again') + trace)
+  assert.deepEqual(
+    found.map(({ language }) => language),
+    ['python', 'go'],
+  )
+})
+
 test('files that belong to no pod are not listened to', () => {
   assert.deepEqual(heard(line('panic: x'), { ...ORIGIN, trusted: {} }), [])
   assert.deepEqual(heard('panic: x\n', { ...ORIGIN, format: 'lines' }), [])

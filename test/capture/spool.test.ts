@@ -81,9 +81,17 @@ test('two accounts of one end are one capture, two ends close together are two',
   assert.equal(incidents.refuse(detection({ atMs: 1_003_000 })), 'same')
   assert.equal(incidents.refuse(detection({ reason: 'crash_loop', atMs: 1_002_000 })), 'same')
   assert.equal(incidents.refuse(detection({ reason: 'oom_killed', atMs: 1_004_000 })), undefined)
-  assert.equal(incidents.refuse(detection({ containerName: 'other' })), undefined)
+  assert.equal(incidents.refuse(detection({ containerName: 'other', language: 'python' })), undefined)
+  assert.equal(incidents.refuse(detection({ containerName: 'other', language: 'python' })), 'same')
   assert.equal(incidents.refuse(detection({ containerName: 'third' })), 'pod_limit')
   assert.equal(incidents.refuse(detection({ podUid: 'u2', atMs: 1_000_000 - 60_001 })), 'old')
+})
+
+test('a trace that a helper of the container has caught does not stand for the panic behind it', () => {
+  const incidents = remembered(() => 1_000_000)
+  assert.equal(incidents.refuse(detection({ language: 'python' })), undefined)
+  assert.equal(incidents.refuse(detection({ language: 'go', atMs: 1_000_500 })), undefined)
+  assert.equal(incidents.refuse(detection({ language: 'go', atMs: 1_000_900 })), 'same')
 })
 
 test('what was captured is remembered across a restart, for an hour, and a damaged memory harms nothing', async () => {
