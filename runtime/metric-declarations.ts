@@ -233,7 +233,7 @@ export const METRICS = {
   nats_connects_total: { type: 'counter', help: 'Connections to NATS that were set up', labels: [] },
   nats_refused_total: {
     type: 'counter',
-    help: 'Messages on our NATS subjects that were refused, by subject and reason',
+    help: 'Messages on our NATS subjects that were refused, or too long to be sent, by subject and reason',
     labels: ['subject', 'reason'],
   },
   cluster_nodes: {

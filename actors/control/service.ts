@@ -13,6 +13,8 @@ import {
 import { toWireError } from '../../protocol/errors.js'
 import { controlSubject, SERVICE_NAME } from '../../protocol/subjects.js'
 import type { Clock } from '../../runtime/clock.js'
+import { PAYLOAD_BYTES_MIN } from '../../runtime/nats/connection.js'
+import { tapMessages } from './tap-messages.js'
 
 export interface ServiceOptions {
   readonly node: { readonly id: string; readonly clusterId: string }
@@ -38,8 +40,9 @@ const REQUEST_INFO = 'Nats-Request-Info'
 /** A tap lives so long after its caller last asked for it under the same id. */
 const TAP_LEASE_MS = 15_000
 const WAITING_MAX = 256
-/** A tap's message, below the least max_payload that is accepted. */
-const LINES_BYTES_MAX = 128 * 1024
+/** Of a refusal's message: the text and the header together stay far below the least max_payload that is accepted. */
+const REFUSAL_CHARS_MAX = 16 * 1024
+const HEADER_CHARS_MAX = 1024
 
 interface Talk {
   readonly verb: Verb
@@ -93,6 +96,16 @@ export function createControlService(options: ServiceOptions): ControlService {
     return false
   }
 
+  /** What the server would not take is answered by why; it would end the actor. */
+  function fitting(answer: ControlAnswer, { verb, connection }: Talk): ControlAnswer {
+    const bytesMax = payloadMax(connection)
+    const bytes = answer.ok ? Buffer.byteLength(JSON.stringify(answer)) : 0
+    if (bytes <= bytesMax) return answer
+    options.refused('too_long')
+    const message = `the answer to ${verb} has ${bytes} bytes, and this NATS takes messages of up to ${bytesMax}; ask the node by its socket, or raise max_payload`
+    return { ok: false, code: 'control.too_long', message }
+  }
+
   function end(id: number): void {
     talks.delete(id)
     options.cancel(id)
@@ -128,7 +141,7 @@ export function createControlService(options: ServiceOptions): ControlService {
     answer(id, answer) {
       const talk = talks.get(id)
       if (talk === undefined) return
-      respond(talk.request, answer)
+      respond(talk.request, fitting(answer, talk))
       talk.answered = true
       if (talk.verb !== 'tap' || !answer.ok) talks.delete(id)
     },
@@ -136,8 +149,9 @@ export function createControlService(options: ServiceOptions): ControlService {
       const talk = talks.get(id)
       const to = talk?.request.reply
       if (talk === undefined || to === undefined || talk.connection.isClosed()) return
-      for (const piece of pieces(ndjson, LINES_BYTES_MAX))
-        talk.connection.publish(to, JSON.stringify({ lines: piece }))
+      const { messages, tooLong } = tapMessages(ndjson, payloadMax(talk.connection))
+      for (let n = 0; n < tooLong; n++) options.refused('too_long')
+      for (const message of messages) talk.connection.publish(to, message)
     },
     tick() {
       for (const [id, { verb, renewedMs }] of talks)
@@ -147,30 +161,22 @@ export function createControlService(options: ServiceOptions): ControlService {
   }
 }
 
+const payloadMax = (connection: NatsConnection) => connection.info?.max_payload ?? PAYLOAD_BYTES_MIN
+
 /** An answer's code as the micro protocol's header has it, after HTTP: https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-32.md */
 function respond(request: ServiceMsg, answer: ControlAnswer): void {
-  const data = JSON.stringify(answer)
-  if (answer.ok) request.respond(data)
-  else request.respondError(statusOf(answer.code), answer.message.split('\n')[0] ?? '', data)
+  if (answer.ok) return void request.respond(JSON.stringify(answer))
+  const message = cut(answer.message, REFUSAL_CHARS_MAX)
+  const header = cut(message.split(/[\r\n]/, 1)[0] ?? '', HEADER_CHARS_MAX)
+  request.respondError(statusOf(answer.code), header, JSON.stringify({ ...answer, message }))
 }
+
+const cut = (text: string, charsMax: number) =>
+  text.length > charsMax ? `${text.slice(0, charsMax)}…` : text
 
 function statusOf(code: string): number {
   if (code === 'control.forbidden') return 403
   if (code === 'control.busy' || code === 'control.taps') return 429
   if (code === 'control.unsupported') return 404
-  return code === 'control.failed' ? 500 : 400
-}
-
-/** Whole lines, together no longer than this; a line that is longer goes alone. */
-function* pieces(ndjson: string, bytesMax: number): Generator<string> {
-  let piece = ''
-  for (const line of ndjson.split('\n')) {
-    if (line === '') continue
-    if (piece !== '' && piece.length + line.length > bytesMax) {
-      yield piece
-      piece = ''
-    }
-    piece += `${line}\n`
-  }
-  if (piece !== '') yield piece
+  return code === 'control.failed' || code === 'control.too_long' ? 500 : 400
 }

@@ -49,6 +49,10 @@ async function tap(options: TapFlags, interrupted: AbortSignal): Promise<void> {
   const onLines = (ndjson: string): void => {
     for (const line of ndjson.split('\n')) {
       if (line === '' || left <= 0) continue
+      if (line.startsWith('{"millrace_tap":')) {
+        process.stderr.write(`millrace: ${line}\n`)
+        continue
+      }
       left--
       process.stdout.write(`${options.json === true ? line : recordText(line)}\n`)
     }
