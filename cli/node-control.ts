@@ -135,7 +135,7 @@ export function createNodeControl(options: NodeControlOptions): NodeControl {
           const known = plan.actors.map(({ name }) => name).join(', ')
           throw new MillraceError('usage.control', `restart: no actor ${actor}; there are ${known}`)
         }
-        options.supervisor().kill(group.group)
+        options.supervisor().restart(group.group)
         return group
       },
       capture(what) {

@@ -80,7 +80,7 @@ export function createStatus({
       degraded: [...byOperator(), ...impaired.map(({ actor, reason }) => `${actor}: ${reason}`)],
       actors: actors(),
       groups: Object.fromEntries(
-        Object.entries(groupStates).map(([name, { up, restarts }]) => [name, { up, restarts }]),
+        Object.entries(groupStates).map(([name, { up, restarts, asked }]) => [name, { up, restarts, asked }]),
       ),
       memory: {
         rssBytes: rss,

@@ -15,7 +15,7 @@ export interface NodeStatus {
   /** What is impaired while the node is ready. */
   readonly degraded: readonly string[]
   readonly actors: Readonly<Record<string, ActorStatus>>
-  readonly groups: Readonly<Record<string, { readonly restarts: number; readonly up: boolean }>>
+  readonly groups: Readonly<Record<string, GroupState>>
   readonly memory: {
     readonly rssBytes: number
     /** Highest RSS of the process so far. */
@@ -29,6 +29,13 @@ export interface NodeStatus {
   readonly backends: Readonly<Record<string, BackendStatus>>
   readonly sampling?: NodeSampling
   readonly journal: { readonly bytes: number; readonly segments: number; readonly tailSeq: number }
+}
+
+export interface GroupState {
+  readonly restarts: number
+  /** Those of them that an operator asked for, from the moment of asking; absent in older nodes. */
+  readonly asked?: number
+  readonly up: boolean
 }
 
 /** How records are sampled now. */

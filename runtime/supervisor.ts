@@ -39,6 +39,8 @@ export interface GroupStatus {
   /** Its thread runs and its actors have started: ports are bound, the journal is open. */
   readonly up: boolean
   readonly restarts: number
+  /** Those of the restarts that `restart` asked for, from the moment it did. */
+  readonly asked: number
   readonly actors: readonly string[]
 }
 
@@ -48,8 +50,10 @@ export interface Supervisor {
   send(to: string, message: Message): void
   /** Stops the groups that hold these actors, in this order, each within the bound; then terminates them. */
   stopGroups(groups: readonly string[], timeoutMs: number): Promise<void>
-  /** Terminates a group's thread as a crash would (for tests and for `actors restart`). */
+  /** Terminates a group's thread as a crash would (for tests). */
   kill(group: string): void
+  /** The same on an operator's word: it starts again at once, and no limit counts it. */
+  restart(group: string): void
   groups(): Record<string, GroupStatus>
 }
 
@@ -61,6 +65,7 @@ interface Running {
   readonly ended: Promise<void>
   hasStarted: boolean
   expected: boolean
+  asked: boolean
 }
 
 /** What a group tells for others to hear. */
@@ -75,6 +80,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   /** Of groups that went down by themselves: resolves when the thread is gone. */
   const leaving = new Map<string, Promise<void>>()
   const restarts = new Map<string, number>()
+  const askedFor = new Map<string, number>()
   const policy = createRestartPolicy(options.restarts, options.clock, options.random)
   const routes = Object.fromEntries(
     options.groups.flatMap(({ group, actors }) => actors.map((actor) => [actor, group])),
@@ -111,7 +117,16 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       () => downed(entry, undefined),
       (error: unknown) => downed(entry, error),
     )
-    const entry: Running = { plan, thread, up, started, ended, hasStarted: false, expected: false }
+    const entry: Running = {
+      plan,
+      thread,
+      up,
+      started,
+      ended,
+      hasStarted: false,
+      expected: false,
+      asked: false,
+    }
     running.set(plan.group, entry)
     return entry
   }
@@ -186,40 +201,40 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     if (epoch === 1 && fault !== undefined && OPERATOR_FAULTS.test(fault.code)) {
       return options.onGiveUp(new MillraceError(fault.code, fault.message))
     }
-    const reason = error instanceof Error ? error.message : 'ended without being told to'
-    options.log.error({ group: entry.plan.group, reason }, 'thread group went down')
-    recover(entry.plan, reason).catch((failure: unknown) =>
+    const crash = error instanceof Error ? error.message : 'ended without being told to'
+    const reason = entry.asked ? 'a restart was asked for' : crash
+    options.log[entry.asked ? 'info' : 'error']({ group: entry.plan.group, reason }, 'thread group went down')
+    recover(entry, reason).catch((failure: unknown) =>
       options.onGiveUp(failure instanceof Error ? failure : new Error(String(failure))),
     )
   }
 
-  async function recover(plan: GroupPlan, reason: string): Promise<void> {
-    const linked = linkedGroups(plan, options.groups)
-    if (restarting !== undefined) {
-      // A second crash while a restart waits joins it.
-      for (const { group } of linked) restarting.add(group)
-    } else {
-      restarting = new Set(linked.map(({ group }) => group))
-      const delayMs = policy.next()
+  async function recover({ plan, asked }: Running, reason: string): Promise<void> {
+    // A second crash while a restart waits joins it.
+    const first = restarting === undefined
+    const joined = (restarting ??= new Set())
+    for (const { group } of linkedGroups(plan, options.groups)) {
+      if (asked && !joined.has(group)) askedFor.set(group, (askedFor.get(group) ?? 0) + 1)
+      joined.add(group)
+    }
+    if (first) {
+      const delayMs = asked ? 0 : policy.next()
       if (delayMs === undefined) {
         const { max, windowMs } = options.restarts
         const text = `thread group ${plan.group} went down (${reason}); more than ${max} restarts in ${windowMs / 1000} s: giving up`
         return options.onGiveUp(new MillraceError('runtime.restarts', text))
       }
-      await takeDown([...restarting])
+      await takeDown([...joined])
       await new Promise<void>((resolve) => options.clock.after(delayMs, resolve))
-      const groups = restarting
       restarting = undefined
       if (stopping) return
-      await takeDown([...groups])
-      if (groups.size === options.groups.length) freeSlots(options.shared.arena)
+      const groups = [...joined]
+      await takeDown(groups)
+      if (groups.length === options.groups.length) freeSlots(options.shared.arena)
       for (const group of groups) restarts.set(group, (restarts.get(group) ?? 0) + 1)
-      await bringUp(options.groups.filter(({ group }) => groups.has(group)))
-      options.onUp([...groups])
-      options.log.warn(
-        { groups: [...groups], reason, delayMs: Math.round(delayMs) },
-        'thread groups restarted',
-      )
+      await bringUp(options.groups.filter(({ group }) => joined.has(group)))
+      options.onUp(groups)
+      options.log.warn({ groups, reason, delayMs: Math.round(delayMs) }, 'thread groups restarted')
     }
   }
 
@@ -259,11 +274,22 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     kill(group) {
       running.get(group)?.thread.kill()
     },
+    restart(group) {
+      const entry = running.get(group)
+      if (entry === undefined) return
+      entry.asked = true
+      entry.thread.kill()
+    },
     groups: () =>
       Object.fromEntries(
         options.groups.map(({ group, actors }) => [
           group,
-          { up: running.get(group)?.hasStarted === true, restarts: restarts.get(group) ?? 0, actors },
+          {
+            up: running.get(group)?.hasStarted === true,
+            restarts: restarts.get(group) ?? 0,
+            asked: askedFor.get(group) ?? 0,
+            actors,
+          },
         ]),
       ),
   }

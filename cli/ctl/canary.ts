@@ -6,6 +6,7 @@ import { CANARY_KEY, nodeKey } from '../../protocol/subjects.js'
 import { sleep, systemClock } from '../../runtime/clock.js'
 import type { ConfigBucket } from '../../runtime/nats/config-bucket.js'
 import { askEach, nobody, type NodeAnswer } from './ask.js'
+import { createCanaryHealth } from './canary-health.js'
 import { caller, print } from './options.js'
 import type { Session } from './session.js'
 
@@ -17,8 +18,6 @@ export interface CanaryOptions {
 }
 
 const LOOK_EVERY_MS = 1000
-/** By then every canary runs with the settings, or it does not take them. */
-const APPLIED_WITHIN_MS = 10_000
 /** An operator's connection may be lost: the canaries go back by themselves this long after the watch. */
 const GRACE_MS = 60_000
 
@@ -45,6 +44,7 @@ export async function tryOnCanaries(
   const value = { section, by: caller(), at, below, untilMs: nowMs + options.watchMs + GRACE_MS }
   const revision = await bucket.put(CANARY_KEY, JSON.stringify(value), before?.revision ?? 0)
   print(`canary: revision ${revision} on ${canaries.length} of ${members.length} nodes: ${names(canaries)}`)
+  const health = createCanaryHealth(baseline, revision)
   try {
     const startMs = systemClock.monotonic()
     for (;;) {
@@ -52,11 +52,9 @@ export async function tryOnCanaries(
       if (options.signal.aborted) throw new MillraceError('ctl.canary', 'interrupted')
       const pastMs = systemClock.monotonic() - startMs
       const answers = await look()
-      const problems = answers.flatMap((answer) =>
-        problemsOf(answer, baseline.get(answer.node), revision, pastMs),
-      )
+      const problems = health.problems(answers, pastMs)
       if (problems.length > 0) throw new MillraceError('ctl.canary', problems.join('\n'))
-      if (pastMs >= options.watchMs && answers.every((answer) => runs(answer, revision))) return
+      if (pastMs >= options.watchMs && answers.every(health.runs)) return
     }
   } catch (error) {
     await bucket.delete(CANARY_KEY)
@@ -98,40 +96,6 @@ function demandNoOther(text: string | undefined, nowMs: number): void {
     'ctl.canary_running',
     `another roll-out, by ${by}, runs until ${until} at the latest; wait for it`,
   )
-}
-
-function runs({ answer }: NodeAnswer, revision: number): boolean {
-  if (!answer.ok) return false
-  return (answer.result as NodeStatus).actors['control']?.detail['settingsRevision'] === revision
-}
-
-/** What is wrong with a canary that was not wrong with it before. */
-function problemsOf(
-  { node, answer }: NodeAnswer,
-  before: NodeAnswer | undefined,
-  revision: number,
-  pastMs: number,
-): string[] {
-  if (!answer.ok) return [`${node} gives no answer any more: ${answer.message}`]
-  const now = answer.result as NodeStatus
-  const then = before?.answer.ok === true ? (before.answer.result as NodeStatus) : undefined
-  const refused = String(now.actors['control']?.detail['settingsRefused'] ?? '')
-  if (refused !== '') return [`${node}: ${refused}`]
-  const problems: string[] = []
-  if (!now.ready && then?.ready !== false) problems.push(`${node} is not ready: ${now.reasons.join('; ')}`)
-  const known = new Set(then?.degraded)
-  problems.push(
-    ...now.degraded.filter((what) => !known.has(what)).map((what) => `${node} is degraded: ${what}`),
-  )
-  for (const [group, { restarts }] of Object.entries(now.groups))
-    if (restarts > (then?.groups[group]?.restarts ?? restarts))
-      problems.push(`${node}: thread group ${group} crashed`)
-  for (const [backend, { deadLetters }] of Object.entries(now.backends))
-    if (deadLetters > (then?.backends[backend]?.deadLetters ?? deadLetters))
-      problems.push(`${node}: ${backend} has new dead letters`)
-  if (!runs({ node, answer }, revision) && pastMs > APPLIED_WITHIN_MS)
-    problems.push(`${node} does not run revision ${revision} after ${APPLIED_WITHIN_MS / 1000} s`)
-  return problems
 }
 
 function names(nodes: readonly string[]): string {

@@ -193,6 +193,21 @@ test('more crashes than allowed in the window end the node with a reason', async
   assert.match((await watched.gaveUp).message, /writers went down .* more than 1 restarts in 60 s/)
 })
 
+test("an operator's restarts end no node, and are told apart from crashes", async (t) => {
+  const watched = supervise({ restartsMax: 1 })
+  t.after(watched.stop)
+  await watched.supervisor.start()
+  for (let epoch = 1; epoch <= 4; epoch++) {
+    await watched.next(fromEpoch(epoch))
+    watched.supervisor.restart('writers')
+  }
+  await watched.next(fromEpoch(5))
+  watched.supervisor.kill('writers')
+  await watched.next(fromEpoch(6))
+  const { restarts, asked } = watched.supervisor.groups().writers ?? {}
+  assert.deepEqual([restarts, asked], [5, 4])
+})
+
 test('a fault that only the operator can mend is not tried again and again', async (t) => {
   const watched = supervise({ journal: { kind: 'answerer', options: { failAtStart: 'http.port_in_use' } } })
   t.after(watched.stop)
