@@ -16,6 +16,7 @@ import type { TapSource } from '../runtime/http/tap.js'
 import type { Metrics } from '../runtime/metrics.js'
 import type { Supervisor } from '../runtime/supervisor.js'
 import { createCaptureRequests } from './capture-requests.js'
+import type { LiveSampling } from './live-sampling.js'
 import type { NodeSettings } from './node-settings.js'
 
 const WHY_NOT: Readonly<Record<string, string>> = {
@@ -31,7 +32,7 @@ export interface NodeControlOptions {
   readonly log: Logger
   readonly metrics: Metrics
   readonly settings: NodeSettings
-  boost(match: BoostMatch, untilMs: number): void
+  readonly boost: LiveSampling['boost']
   readonly tap: TapSource
   readonly supervisor: () => Supervisor
   status(): NodeStatus
@@ -123,11 +124,12 @@ export function createNodeControl(options: NodeControlOptions): NodeControl {
         send(`writer.${backend}`, { type: 'breaker', action })
         return { backend, action }
       },
-      boost({ match, forMs }) {
+      async boost({ match, forMs }) {
         demand('traffic', 'boost')
-        const untilMs = Date.now() + forMs
-        options.boost(match, untilMs)
-        return { match, until: new Date(untilMs).toISOString() }
+        const outcome = await options.boost(match, forMs === 0 ? 0 : Date.now() + forMs)
+        return 'ended' in outcome
+          ? { match, ...outcome }
+          : { match, until: new Date(outcome.untilMs).toISOString() }
       },
       restart(actor) {
         const group = plan.groups.find((each) => each.group === actor || each.actors.includes(actor))

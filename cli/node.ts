@@ -44,7 +44,7 @@ export interface RunningNode {
   readonly httpAddress: string
   /** Resolves when all input has ended (`run --once`, standard input) and is delivered; rejects when the node gave up. */
   readonly finished: Promise<void>
-  readonly sampling: Omit<LiveSampling, 'told' | 'restarted'>
+  readonly sampling: Omit<LiveSampling, 'told' | 'restarted' | 'boostAnswered'>
   /** A new section of the file; undefined: the cluster's stays in effect, and this one waits behind it. Throws as `sampling.reload`. */
   reloadFile(section: Config['sampling']): Promise<AppliedSampling | undefined>
   settingsOrigin(): 'file' | 'cluster'
@@ -135,6 +135,7 @@ export async function startNode({ config, once, log, stopAsked, reload }: NodeOp
   function onMessage(from: string, message: Message): void {
     if (message.type === 'status') status.update(message)
     else if (message.type === 'sampling_status') sampling.told(message)
+    else if (message.type === 'boost_answered') sampling.boostAnswered(message)
     else if (message.type === 'tapped') taps.get(message.id)?.onLines(message.ndjson)
     else if (message.type === 'idle' && message.actor === 'journal' && message.idle) journalIdle()
     else if (message.type === 'idle' && message.idle) emptied.told(message.actor)

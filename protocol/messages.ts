@@ -3,7 +3,7 @@ import type { Carry, FileIdentity, OpenCarry, Position } from './positions.js'
 import type { ControlAnswer, ControlEnvelope } from './control/verbs.js'
 import type { AuditFrame } from './audit.js'
 import type { LogType } from './levels.js'
-import type { Boost, SamplingStatus, ServiceCounts, ServiceInfo } from './traffic.js'
+import type { Boost, BoostOutcome, SamplingStatus, ServiceCounts, ServiceInfo } from './traffic.js'
 import type { PodEventText, PodFacts } from './pod.js'
 
 /** Where records come from and what the host knows about them; sent by a source before the origin's first slab, and again when labels arrive. */
@@ -101,8 +101,10 @@ export type Message =
   // traffic ↔ control: this node's last second for the others, and the sum of all other live nodes' last second
   | { readonly type: 'traffic_local'; readonly services: readonly ServiceInfo[] }
   | { readonly type: 'traffic_peers'; readonly services: readonly ServiceInfo[] }
-  // any → traffic: keep all that matches until then
-  | ({ readonly type: 'boost' } & Boost)
+  // any → traffic: keep all that matches until then. Of an operator, who is answered, it is the new end of an equal one, also a nearer one
+  | ({ readonly type: 'boost'; readonly ask?: number } & Boost)
+  // traffic → supervisor
+  | { readonly type: 'boost_answered'; readonly ask: number; readonly outcome: BoostOutcome }
   // traffic → supervisor, once a second
   | ({ readonly type: 'sampling_status' } & SamplingStatus)
   // writers ↔ journal

@@ -35,11 +35,17 @@ export interface BoostMatch {
   readonly service?: string
 }
 
-/** What matches is kept, all of it, until then (ms since the epoch). */
+/** What matches is kept, all of it, until then (ms since the epoch; 0 ends an equal one). */
 export interface Boost {
   readonly match: BoostMatch
   readonly untilMs: number
 }
+
+/** What became of one: its end in force, that an equal one ended (or there was none), or why it is refused. */
+export type BoostOutcome =
+  | { readonly untilMs: number }
+  | { readonly ended: boolean }
+  | { readonly refused: string }
 
 /** A service as `ctl status` and `top` show it. */
 export interface ServiceStatus extends ServiceName {

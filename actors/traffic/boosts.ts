@@ -1,9 +1,11 @@
 // What is kept in full for a time, whatever its rate: a bounded list of matches with their ends.
-import type { Boost, BoostMatch } from '../../protocol/traffic.js'
+import type { Boost, BoostMatch, BoostOutcome } from '../../protocol/traffic.js'
 
 export interface Boosts {
-  /** Adds one, or moves the end of an equal one. False: the list is full, or nothing is to be matched, or the end is past. */
-  add(boost: Boost, nowMs: number): boolean
+  /** Adds one, or moves the end of an equal one further away. */
+  lengthen(boost: Boost, nowMs: number): BoostOutcome
+  /** Adds one, or gives an equal one this end; an end of 0 ends it. */
+  set(boost: Boost, nowMs: number): BoostOutcome
   /** Lets those go that have ended; true when any has. */
   expire(nowMs: number): boolean
   list(): readonly Boost[]
@@ -17,20 +19,31 @@ const KEYS = ['namespace', 'pod', 'pod_uid', 'service'] as const
 
 export function createBoosts(): Boosts {
   const boosts = new Map<string, Boost>()
+
+  function expire(nowMs: number): boolean {
+    const before = boosts.size
+    for (const [key, { untilMs }] of boosts) if (untilMs <= nowMs) boosts.delete(key)
+    return boosts.size < before
+  }
+
+  function put({ match, untilMs }: Boost, nowMs: number, sets: boolean): BoostOutcome {
+    const clean = cleanMatch(match)
+    if (clean === undefined) return { refused: 'it matches nothing, or by something that is no name' }
+    const key = JSON.stringify(clean)
+    expire(nowMs)
+    if (sets && untilMs === 0) return { ended: boosts.delete(key) }
+    if (!Number.isFinite(untilMs) || untilMs <= nowMs) return { refused: 'its end is past' }
+    if (!boosts.has(key) && boosts.size >= BOOSTS_MAX)
+      return { refused: `${BOOSTS_MAX} are in force already; wait for one to end, or end one with --for 0s` }
+    const endMs = sets ? untilMs : Math.max(untilMs, boosts.get(key)?.untilMs ?? 0)
+    boosts.set(key, { match: clean, untilMs: endMs })
+    return { untilMs: endMs }
+  }
+
   return {
-    add({ match, untilMs }, nowMs) {
-      const clean = cleanMatch(match)
-      if (clean === undefined || !Number.isFinite(untilMs) || untilMs <= nowMs) return false
-      const key = JSON.stringify(clean)
-      if (!boosts.has(key) && boosts.size >= BOOSTS_MAX) return false
-      boosts.set(key, { match: clean, untilMs: Math.max(untilMs, boosts.get(key)?.untilMs ?? 0) })
-      return true
-    },
-    expire(nowMs) {
-      const before = boosts.size
-      for (const [key, { untilMs }] of boosts) if (untilMs <= nowMs) boosts.delete(key)
-      return boosts.size < before
-    },
+    lengthen: (boost, nowMs) => put(boost, nowMs, false),
+    set: (boost, nowMs) => put(boost, nowMs, true),
+    expire,
     list: () => [...boosts.values()],
   }
 }

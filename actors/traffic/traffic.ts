@@ -114,7 +114,7 @@ export function traffic(context: ActorContext, options: TrafficOptions): Actor {
       services.shared.seenMs = nowMs
       services.shared.state.seed({ ...before.shared, held: held(before.shared.held) }, nowMs)
     }
-    for (const boost of before.boosts) boosts.add(boost, clock.now())
+    for (const boost of before.boosts) boosts.lengthen(boost, clock.now())
   }
 
   return {
@@ -129,13 +129,15 @@ export function traffic(context: ActorContext, options: TrafficOptions): Actor {
         peers = new Map(infos.map((info) => [serviceKey(info), info.info]))
         peersAtMs = clock.monotonic()
       },
-      boost({ match, untilMs }) {
-        if (boosts.add({ match, untilMs }, clock.now())) return publish()
-        metrics.add('sampling_boosts_refused_total', 1)
-        log.warn(
-          { match, untilMs },
-          'boost refused: there are too many, it matches nothing, or its end is past',
-        )
+      boost({ match, untilMs, ask }) {
+        const boost = { match, untilMs }
+        const outcome =
+          ask === undefined ? boosts.lengthen(boost, clock.now()) : boosts.set(boost, clock.now())
+        if ('refused' in outcome) {
+          metrics.add('sampling_boosts_refused_total', 1)
+          log.warn({ match, untilMs, reason: outcome.refused }, 'boost refused')
+        } else publish()
+        if (ask !== undefined) context.send('supervisor', { type: 'boost_answered', ask, outcome })
       },
     },
   }

@@ -15,6 +15,7 @@ function textOf(verb: Verb, result: unknown): string {
   if (verb === 'reload') return reloadText(result as ReloadResult)
   if (verb === 'breaker') return breakerText(result as { readonly backend: string; readonly action: string })
   if (verb === 'capture') return captureText((result as { readonly name: string }).name)
+  if (verb === 'boost') return boostText(result as BoostResult)
   const text = stringify(result).trimEnd()
   return text === '{}' ? 'done' : text
 }
@@ -32,6 +33,20 @@ function reloadText({ file = 'the file', inEffect, warnings = [] }: ReloadResult
       ? 'its section sampling does not count: the settings of the cluster do'
       : 'its section sampling is in effect, other sections at the next start'
   return [`${file} was read again; ${whose}`, ...warnings.map((text) => `warning: ${text}`)].join('\n')
+}
+
+interface BoostResult {
+  readonly match: Readonly<Record<string, string>>
+  readonly until?: string
+  readonly ended?: boolean
+}
+
+function boostText({ match, until, ended }: BoostResult): string {
+  const what = Object.entries(match)
+    .map(([key, name]) => `${key} ${name}`)
+    .join(', ')
+  if (until !== undefined) return `everything of ${what} is kept until ${until}`
+  return ended === true ? `the boost of ${what} has ended` : `there is no boost of ${what}`
 }
 
 function breakerText({ backend, action }: { readonly backend: string; readonly action: string }): string {

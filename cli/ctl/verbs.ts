@@ -1,7 +1,7 @@
 // The verbs of `millrace ctl`: each asks a node or all of them and prints what they say.
 import { Argument, Command, Option } from 'commander'
 import { type ControlEnvelope, type Verb, VERBS } from '../../protocol/control/verbs.js'
-import { formatDuration } from '../../protocol/config/values.js'
+import { formatDuration, parseDurationMs } from '../../protocol/config/values.js'
 import { askNodes, type NodeAnswer, only } from './ask.js'
 import { type CtlOptions, durationMs, nodeOptions, print } from './options.js'
 import { printable } from '../text-table.js'
@@ -29,9 +29,9 @@ export function verbCommands(): Command[] {
     .option('--pod <name>', 'pod_name')
     .option('--pod-uid <uid>', 'pod_uid')
     .addOption(
-      new Option('--for <duration>', 'how long')
+      new Option('--for <duration>', 'how long from now on, also where it was longer; 0s ends it')
         .default(BOOST_MS, formatDuration(BOOST_MS))
-        .argParser(durationMs),
+        .argParser((text) => (parseDurationMs(text) === 0 ? 0 : durationMs(text))),
     )
     .action((options: CtlOptions & BoostFlags) => run(options, 'boost', boostArgs(options)))
   const capture = command('capture')

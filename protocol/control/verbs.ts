@@ -23,6 +23,7 @@ export const verbNames = Object.keys(VERBS) as Verb[]
 export type BreakerAction = 'open' | 'close' | 'reset'
 export interface BoostArgs {
   readonly match: Readonly<Partial<Record<'namespace' | 'pod' | 'pod_uid' | 'service', string>>>
+  /** From now on; 0 ends it. */
   readonly forMs: number
 }
 export interface CaptureArgs {
@@ -128,8 +129,8 @@ function boostOf(args: ControlEnvelope['args']): BoostArgs {
   if (given.length === 0) throw bad(`boost: nothing to match; give at least one of ${MATCH_KEYS.join(', ')}`)
   const match = Object.fromEntries(given.map((key) => [key, nameOf('boost', key, args[key])]))
   const forMs = args['forMs'] ?? BOOST_DEFAULT_MS
-  if (typeof forMs !== 'number' || !(forMs > 0 && forMs <= BOOST_MAX_MS))
-    throw bad(`boost: forMs: got ${shown(forMs)}, expected ms, at most a day (${BOOST_MAX_MS})`)
+  if (typeof forMs !== 'number' || !(forMs >= 0 && forMs <= BOOST_MAX_MS))
+    throw bad(`boost: forMs: got ${shown(forMs)}, expected ms, at most a day (${BOOST_MAX_MS}); 0 ends it`)
   return { match, forMs }
 }
 

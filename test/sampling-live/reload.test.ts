@@ -85,7 +85,8 @@ test('threads that die go on with settings, boosts and rates as they were', asyn
   const scene = await startSamplingNode({ tiers: { info: 0, debug: 0 } })
   t.after(scene.close)
   await scene.node.sampling.reload({ tiers: { info: 0, debug: 0, warn: 1 } })
-  scene.node.sampling.boost({ service: 'a' }, Date.now() + 60_000)
+  const untilMs = Date.now() + 60_000
+  assert.deepEqual(await scene.node.sampling.boost({ service: 'a' }, untilMs), { untilMs })
   await until(
     () => scene.node.sampling.status().boosts.length === 1,
     () => 'the boost is not in force',
@@ -122,6 +123,13 @@ test('threads that die go on with settings, boosts and rates as they were', asyn
     ['a'],
     'the boost outlived both threads',
   )
-  assert.throws(() => scene.node.sampling.boost({}, Date.now() + 1000), /name a service/)
-  assert.throws(() => scene.node.sampling.boost({ pod: 'x' }, 1), /is past/)
+  await assert.rejects(scene.node.sampling.boost({}, Date.now() + 1000), /name a service/)
+  await assert.rejects(scene.node.sampling.boost({ pod: 'x' }, 1), /is past/)
+  assert.deepEqual(await scene.node.sampling.boost({ service: 'a' }, 0), { ended: true })
+  assert.deepEqual(await scene.node.sampling.boost({ service: 'a' }, 0), { ended: false })
+  for (let n = 0; n < 256; n++) await scene.node.sampling.boost({ service: `s${n}` }, untilMs)
+  await assert.rejects(scene.node.sampling.boost({ pod: 'x' }, untilMs), {
+    code: 'sampling.boost',
+    message: /256 are in force already; wait for one to end, or end one with --for 0s/,
+  })
 })

@@ -1,6 +1,7 @@
 // Rules over live metrics: when they take hold, when they let go, what they may not touch, and the rate that a kept record carries.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { createBoosts } from '../../actors/traffic/boosts.js'
 import { createStage, type Kept, type Line, weightOf } from './stage.js'
 
 const counts = (seconds: readonly (readonly Kept[])[]) => seconds.map((kept) => kept.length)
@@ -161,6 +162,20 @@ test('a boost keeps one pod in full at once and until its end; too many, empty a
   for (let n = 0; n < 300; n++) boost({ service: `s${n}` }, nowMs + 100_000)
   stage.second()
   assert.equal(stage.chain.status()?.boosts.length, 256)
+})
+
+test('an operator ends and shortens a boost; one that comes by itself only lengthens it', () => {
+  const boosts = createBoosts()
+  const match = { service: 'cart' }
+  const ends = () => boosts.list().map(({ untilMs }) => untilMs)
+  assert.deepEqual(boosts.set({ match, untilMs: 5000 }, 0), { untilMs: 5000 })
+  assert.deepEqual(boosts.set({ match, untilMs: 3000 }, 0), { untilMs: 3000 })
+  assert.deepEqual(boosts.lengthen({ match, untilMs: 2000 }, 0), { untilMs: 3000 })
+  assert.deepEqual(boosts.lengthen({ match, untilMs: 4000 }, 0), { untilMs: 4000 })
+  assert.deepEqual(ends(), [4000])
+  assert.deepEqual(boosts.set({ match, untilMs: 0 }, 0), { ended: true })
+  assert.deepEqual(boosts.set({ match, untilMs: 0 }, 0), { ended: false })
+  assert.deepEqual(ends(), [])
 })
 
 test('a reload of other settings lets an incident go on; other rules start anew from the same window', () => {
