@@ -89,7 +89,8 @@ async function ask(
   }
 }
 
-function askFault(node: string, verb: Verb, timeoutMs: number, cause: unknown): MillraceError {
+/** Why a node gave no answer: nobody listens, the account may not ask, or nothing came in time. */
+export function askFault(node: string, verb: Verb, timeoutMs: number, cause: unknown): MillraceError {
   if (isNobody(cause)) {
     const text = `no node ${node} answers ${verb} on NATS; \`millrace ctl nodes\` lists those that do`
     return new MillraceError('node.unreachable', text, { cause })

@@ -1,7 +1,7 @@
 // `millrace ctl tap`: the records that pass on one node or on all, by the socket or over NATS.
 import { Command } from 'commander'
 import { nanoid } from 'nanoid'
-import { createInbox } from 'nats'
+import { createInbox, errors, type NatsConnection } from 'nats'
 import type { ControlAnswer } from '../../protocol/control/verbs.js'
 import { MillraceError } from '../../protocol/errors.js'
 import { compileFilter } from '../../protocol/filter.js'
@@ -13,7 +13,7 @@ import { positiveNumber } from '../options.js'
 import { recordText } from '../record-text.js'
 import { nobody } from './ask.js'
 import { caller, type CtlOptions, nodeOptions } from './options.js'
-import { openSession, type Session } from './session.js'
+import { askFault, openSession, type Session } from './session.js'
 
 interface TapFlags extends CtlOptions {
   readonly filter: string
@@ -76,10 +76,17 @@ async function tap(options: TapFlags, interrupted: AbortSignal): Promise<void> {
     const nodes =
       options.node === undefined ? (await session.members()).map(({ node }) => node) : [options.node]
     if (nodes.length === 0) throw nobody(session)
-    await overNats(session, nodes, args, onLines, signal)
+    await overNats(session, nodes, args, { onLines, signal, timeoutMs: options.timeout })
   } finally {
     await session.close()
   }
+}
+
+interface Listening {
+  onLines(ndjson: string): void
+  readonly signal: AbortSignal
+  /** By then one of the nodes has answered. */
+  readonly timeoutMs: number
 }
 
 /** One inbox takes the lines of all nodes; each node is asked again and again while they are wanted. */
@@ -87,19 +94,21 @@ async function overNats(
   { connection, nats }: Session,
   nodes: readonly string[],
   args: { readonly filter: string; readonly rate: number },
-  onLines: (ndjson: string) => void,
-  signal: AbortSignal,
+  { onLines, signal, timeoutMs }: Listening,
 ): Promise<void> {
   const inbox = createInbox(nats.inbox_prefix)
   const body = JSON.stringify({ args: { ...args, id: nanoid() }, by: caller() })
+  const fault = (cause: unknown) => askFault(nodes.join(', '), 'tap', timeoutMs, cause)
   let failed: ((error: Error) => void) | undefined
+  let answered = false
   connection.subscribe(inbox, {
     callback(error, message) {
-      if (error !== null) return failed?.(error)
+      if (error !== null) return failed?.(fault(error))
       if (message.data.length === 0) {
         const text = `no node ${nodes.join(', ')} answers tap on NATS; \`millrace ctl nodes\` lists those that do`
         return nodes.length === 1 ? failed?.(new MillraceError('node.unreachable', text)) : undefined
       }
+      answered = true
       const said = message.json<ControlAnswer | { readonly lines: string }>()
       if ('lines' in said) onLines(said.lines)
       else if (!said.ok) failed?.(new MillraceError(said.code, said.message))
@@ -110,18 +119,35 @@ async function overNats(
   }
   await new Promise<void>((resolve, reject) => {
     const timer = setInterval(askAll, RENEW_EVERY_MS)
+    const patience = setTimeout(() => {
+      if (!answered) failed?.(fault(new Error('timeout')))
+    }, timeoutMs)
     const end = () => {
       clearInterval(timer)
+      clearTimeout(patience)
       resolve()
     }
     failed = (error) => {
-      clearInterval(timer)
       reject(error)
+      end()
     }
+    // What the account may not publish is told here alone.
+    void refusal(connection).then((error) => failed?.(fault(error)))
     signal.addEventListener('abort', end, { once: true })
     void connection
       .closed()
       .then(() => failed?.(new MillraceError('nats.unreachable', 'NATS ended the connection')))
     askAll()
+  })
+}
+
+/** Resolves with a permission that the server denies; never without one. */
+function refusal(connection: NatsConnection): Promise<Error> {
+  return new Promise((resolve) => {
+    void (async () => {
+      for await (const status of connection.status())
+        if (status.type === 'error' && status.error instanceof errors.PermissionViolationError)
+          resolve(status.error)
+    })()
   })
 }
