@@ -1,5 +1,5 @@
 // A staged roll-out: a share of the nodes takes the settings first, is watched, and then all take them or none does.
-import { canaryBelow, nodeShare } from '../../protocol/control/settings.js'
+import { canaryBelow, nodeShare, parseSettings } from '../../protocol/control/settings.js'
 import { MillraceError, saidOf } from '../../protocol/errors.js'
 import type { NodeStatus } from '../../protocol/status.js'
 import { CANARY_KEY, nodeKey } from '../../protocol/subjects.js'
@@ -33,7 +33,7 @@ export async function tryOnCanaries(
   const nowMs = Date.now()
   const at = new Date(nowMs).toISOString()
   const before = await bucket.get(CANARY_KEY)
-  demandNoOther(before?.text, nowMs)
+  demandNoRollOut(before?.text, nowMs)
   const below = canaryBelow(members, at, options.percent)
   const chosen = members.filter((node) => nodeShare(node, at) < below)
   const ask = (nodes: readonly string[]) =>
@@ -84,21 +84,19 @@ function withoutOwn(chosen: readonly string[], baseline: ReadonlyMap<string, Nod
   return left
 }
 
-function demandNoOther(text: string | undefined, nowMs: number): void {
+/** Throws `ctl.canary_running`; `text` is the value of the canaries' key. */
+export function demandNoRollOut(text: string | undefined, nowMs: number): void {
   if (text === undefined) return
-  const { untilMs = 0, by = 'unknown' } = JSON.parse(text) as {
-    readonly untilMs?: number
-    readonly by?: string
-  }
+  const { untilMs = 0, by = 'unknown' } = parseSettings(text) ?? {}
   if (untilMs <= nowMs) return
   const until = new Date(untilMs).toISOString()
   throw new MillraceError(
     'ctl.canary_running',
-    `another roll-out, by ${by}, runs until ${until} at the latest; wait for it`,
+    `a roll-out by ${by} runs until ${until} at the latest; wait for it, or look at \`millrace ctl nodes\``,
   )
 }
 
-function names(nodes: readonly string[]): string {
+export function names(nodes: readonly string[]): string {
   return nodes.length > 10
     ? `${nodes.slice(0, 10).join(', ')} and ${nodes.length - 10} more`
     : nodes.join(', ')

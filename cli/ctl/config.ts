@@ -12,7 +12,7 @@ import { type BucketEntry, type ConfigBucket, openConfigBucket } from '../../run
 import { openStreamsFor } from '../../runtime/nats/open-streams.js'
 import { onInterrupt } from '../interrupt.js'
 import { positiveNumber } from '../options.js'
-import { tryOnCanaries } from './canary.js'
+import { demandNoRollOut, names, tryOnCanaries } from './canary.js'
 import { lineDiff } from './diff.js'
 import { caller, clusterOptions, type CtlOptions, durationMs, print } from './options.js'
 import { openSession, type Session } from './session.js'
@@ -38,11 +38,15 @@ export function configCommand(): Command {
         )
         .option('--canary <percent>', 'try it on this share of the nodes first, such as 5%', percent)
         .addOption(
-          new Option('--watch <duration>', 'how long the first nodes are watched')
-            .default(WATCH_MS, formatDuration(WATCH_MS))
-            .argParser(durationMs),
+          new Option(
+            '--watch <duration>',
+            `with --canary: how long the first nodes are watched (default: ${formatDuration(WATCH_MS)})`,
+          ).argParser(durationMs),
         )
-        .action((file: string, options: SetFlags) => run<SetFlags>((at) => set(at, file))(options)),
+        .action((file: string, options: SetFlags) => {
+          demandSensible(options)
+          return run<SetFlags>((at) => set(at, file))(options)
+        }),
     )
     .addCommand(
       sub(
@@ -51,9 +55,11 @@ export function configCommand(): Command {
       )
         .argument('[file]', 'YAML with the section; left out: the revision before')
         .option('--from <revision>', 'compare with this revision', positiveNumber)
-        .action((file: string | undefined, options: DiffFlags) =>
-          run<DiffFlags>((at) => diff(at, file))(options),
-        ),
+        .action((file: string | undefined, options: DiffFlags) => {
+          if (file !== undefined && options.from !== undefined)
+            throw new MillraceError('usage.diff', '--from: compare with a file or with a revision, not both')
+          return run<DiffFlags>((at) => diff(at, file))(options)
+        }),
     )
     .addCommand(sub('history', 'Lists the revisions, newest first.').action(run(history)))
     .addCommand(
@@ -68,7 +74,7 @@ export function configCommand(): Command {
 
 interface SetFlags extends ConfigFlags {
   readonly canary?: number
-  readonly watch: number
+  readonly watch?: number
 }
 interface DiffFlags extends ConfigFlags {
   readonly from?: number
@@ -105,6 +111,13 @@ function run<Flags extends ConfigFlags>(action: (place: Place<Flags>) => Promise
   }
 }
 
+function demandSensible({ canary, only, watch }: SetFlags): void {
+  if (canary !== undefined && only !== undefined)
+    throw new MillraceError('usage.canary', '--canary: one node has no share; leave out --only')
+  if (canary === undefined && watch !== undefined)
+    throw new MillraceError('usage.watch', '--watch: nobody is watched without --canary; give both')
+}
+
 async function get({ bucket, key, options }: Place<ConfigFlags>): Promise<void> {
   const entry = await bucket.get(key)
   if (entry?.text === undefined)
@@ -114,28 +127,51 @@ async function get({ bucket, key, options }: Place<ConfigFlags>): Promise<void> 
   print(`# ${key}: ${said(entry)}\n${yamlOf(entry)}`)
 }
 
-async function set({ session, bucket, key, options }: Place<SetFlags>, file: string): Promise<void> {
+async function set(place: Place<SetFlags>, file: string): Promise<void> {
+  const { session, bucket, key, options } = place
   const section = readSection(file)
   const before = await bucket.get(key)
-  if (options.canary !== undefined) {
-    if (options.only !== undefined)
-      throw new MillraceError('usage.canary', '--canary: one node has no share; leave out --only')
-    const stop = onInterrupt()
-    try {
-      await tryOnCanaries(session, bucket, section, {
-        percent: options.canary,
-        watchMs: options.watch,
-        signal: stop.signal,
-      })
-    } finally {
-      stop.end()
-    }
-  }
-  const revision = await write(bucket, key, section, before?.revision ?? 0)
-  if (options.canary !== undefined) await bucket.delete(CANARY_KEY)
+  if (options.only !== undefined && before === undefined) await demandMember(session, options.only)
+  // Everyone's would undo what is being tried, or be undone by it.
+  if (options.only === undefined) demandNoRollOut((await bucket.get(CANARY_KEY))?.text, Date.now())
+  const put = () => write(bucket, key, section, before?.revision ?? 0)
+  const revision =
+    options.canary === undefined ? await put() : await rollOut(place, section, options.canary, put)
   print(
     options.json === true ? JSON.stringify({ key, revision }) : `${key}: revision ${revision} is in force`,
   )
+}
+
+/** However it ends, the canaries follow what counts for all when it has. */
+async function rollOut(
+  { session, bucket, options }: Place<SetFlags>,
+  section: unknown,
+  percent: number,
+  put: () => Promise<number>,
+): Promise<number> {
+  const stop = onInterrupt()
+  try {
+    await tryOnCanaries(session, bucket, section, {
+      percent,
+      watchMs: options.watch ?? WATCH_MS,
+      signal: stop.signal,
+    })
+    try {
+      return await put()
+    } finally {
+      await bucket.delete(CANARY_KEY)
+    }
+  } finally {
+    stop.end()
+  }
+}
+
+/** Throws `usage.only`: settings for a name that nobody has would wait unseen. */
+async function demandMember(session: Session, node: string): Promise<void> {
+  const members = (await session.members()).map((member) => member.node)
+  if (members.includes(node)) return
+  const known = members.length === 0 ? 'none answers' : `there are ${names(members)}`
+  throw new MillraceError('usage.only', `--only: no node ${node} answers on NATS; ${known}`)
 }
 
 /** Checked here, and on every node again. */
