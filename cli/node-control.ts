@@ -62,6 +62,8 @@ export function createNodeControl(options: NodeControlOptions): NodeControl {
     perHour: config.capture.per_hour,
     send: (message) => send('capture', message),
   })
+  // Whatever the node's level is: who changed what must be found again.
+  const audit = log.level === 'silent' ? log : log.child({}, { level: 'info' })
   let drained = false
   let socket: ControlSocket | undefined
   let opened = false
@@ -171,15 +173,20 @@ export function createNodeControl(options: NodeControlOptions): NodeControl {
     talks.delete(id)
   }
 
-  async function offered({ offer, sampling }: MessageOf<'settings_offered'>): Promise<void> {
+  async function offered({ offer, sampling, origin: from }: MessageOf<'settings_offered'>): Promise<void> {
     let refused: string | undefined
     try {
       const applied = await settings.fromCluster(sampling)
-      const told = { event: 'settings', origin: settings.origin(), applied_ms: applied?.appliedMs }
-      log.info(told, 'the settings of the cluster are followed')
+      const told = { event: 'settings', origin: settings.origin(), ...from, applied_ms: applied?.appliedMs }
+      const text =
+        from.revision === 0 ? "the file's count: the cluster has none" : "the cluster's are followed"
+      audit.info(told, `settings: ${text}`)
     } catch (error) {
       refused = saidOf(error)
-      log.error({ event: 'settings', reason: refused }, "the cluster's sampling settings are refused")
+      log.error(
+        { event: 'settings', ...from, reason: refused },
+        "the cluster's sampling settings are refused",
+      )
     }
     const answered = refused === undefined ? {} : { refused }
     send('control', { type: 'settings_answered', offer, ...answered })

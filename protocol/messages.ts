@@ -1,5 +1,6 @@
 // Every message that actors exchange: one discriminated union, so that a handler's switch is checked to be exhaustive.
 import type { Carry, FileIdentity, OpenCarry, Position } from './positions.js'
+import type { SettingsOrigin } from './control/settings.js'
 import type { ControlAnswer, ControlEnvelope } from './control/verbs.js'
 import type { AuditFrame } from './audit.js'
 import type { LogType } from './levels.js'
@@ -191,7 +192,12 @@ export type ControlMessage =
     }
   | { readonly type: 'ctl_cancel'; readonly id: number }
   /** The sampling section that the cluster wants here, as JSON; undefined: none, the file's counts. */
-  | { readonly type: 'settings_offered'; readonly offer: number; readonly sampling?: string }
+  | {
+      readonly type: 'settings_offered'
+      readonly offer: number
+      readonly sampling?: string
+      readonly origin: SettingsOrigin
+    }
   // supervisor → control
   | { readonly type: 'ctl_answer'; readonly id: number; readonly answer: ControlAnswer }
   | { readonly type: 'ctl_lines'; readonly id: number; readonly ndjson: string }

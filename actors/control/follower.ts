@@ -1,5 +1,10 @@
 // Decides which of the cluster's settings count on this node: its own before a canary's, a canary's before everyone's.
-import { nodeShare, parseSettings, type SettingsValue } from '../../protocol/control/settings.js'
+import {
+  nodeShare,
+  parseSettings,
+  type SettingsOrigin,
+  type SettingsValue,
+} from '../../protocol/control/settings.js'
 import { CANARY_KEY, nodeKey, SAMPLING_KEY } from '../../protocol/subjects.js'
 
 /** A key's newest value; no text: it was deleted. */
@@ -7,12 +12,11 @@ export interface SettingsEntry {
   readonly key: string
   readonly revision: number
   readonly text?: string
+  readonly deletedBy?: string
 }
 
-/** What the node should run with; `revision` 0: nothing of the cluster's, the file counts. */
-export interface Wanted {
-  readonly key: string
-  readonly revision: number
+/** What the node should run with. */
+export interface Wanted extends SettingsOrigin {
   /** JSON of the section. */
   readonly sampling?: string
 }
@@ -31,6 +35,12 @@ export const followedKeys = (node: string) => [SAMPLING_KEY, CANARY_KEY, nodeKey
 export function createFollower(node: string): Follower {
   const values = new Map<string, { readonly revision: number; readonly value: SettingsValue }>()
   let broken: { readonly key: string; readonly revision: number } | undefined
+  let deleted: SettingsOrigin['deleted']
+
+  function origin(key: string, revision: number, by?: string): SettingsOrigin {
+    const since = deleted === undefined || deleted.revision <= revision ? {} : { deleted }
+    return { key, revision, ...(by === undefined ? {} : { by }), ...since }
+  }
 
   function canary(nowMs: number): { readonly revision: number; readonly value: SettingsValue } | undefined {
     const entry = values.get(CANARY_KEY)
@@ -41,9 +51,13 @@ export function createFollower(node: string): Follower {
   }
 
   return {
-    take({ key, revision, text }) {
+    take({ key, revision, text, deletedBy }) {
       if (broken?.key === key) broken = undefined
-      if (text === undefined) return void values.delete(key)
+      if (text === undefined) {
+        if (revision > (deleted?.revision ?? 0))
+          deleted = { key, revision, ...(deletedBy === undefined ? {} : { by: deletedBy }) }
+        return void values.delete(key)
+      }
       const value = parseSettings(text)
       // What was there before goes on.
       if (value === undefined) broken = { key, revision }
@@ -57,8 +71,11 @@ export function createFollower(node: string): Follower {
       ] as const
       for (const [key, entry] of layers)
         if (entry !== undefined)
-          return { key, revision: entry.revision, sampling: JSON.stringify(entry.value.section) }
-      return { key: '', revision: 0 }
+          return {
+            ...origin(key, entry.revision, entry.value.by),
+            sampling: JSON.stringify(entry.value.section),
+          }
+      return origin('', 0)
     },
     unreadable: () => broken,
   }

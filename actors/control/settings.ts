@@ -40,8 +40,13 @@ export function createSettings(context: Context): Settings {
   function offer(wanted: Wanted): void {
     asked = wanted
     offered.set(++offers, wanted)
-    const sampling = wanted.sampling === undefined ? {} : { sampling: wanted.sampling }
-    context.send('supervisor', { type: 'settings_offered', offer: offers, ...sampling })
+    const { sampling, ...origin } = wanted
+    context.send('supervisor', {
+      type: 'settings_offered',
+      offer: offers,
+      origin,
+      ...(sampling === undefined ? {} : { sampling }),
+    })
   }
 
   function look(): void {
@@ -79,8 +84,8 @@ export function createSettings(context: Context): Settings {
     },
     async follow(bucket) {
       for await (const entries of bucket.follow(followedKeys(node.id), context)) {
-        for (const { key, revision, text } of entries) {
-          follower.take({ key, revision, ...(text === undefined ? {} : { text }) })
+        for (const entry of entries) {
+          follower.take(entry)
           const broken = follower.unreadable()
           if (broken !== undefined) refuse(broken.key, broken.revision, 'it is no JSON object')
         }

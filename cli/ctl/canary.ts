@@ -57,7 +57,7 @@ export async function tryOnCanaries(
       if (pastMs >= options.watchMs && answers.every(health.runs)) return
     }
   } catch (error) {
-    await bucket.delete(CANARY_KEY)
+    await bucket.delete(CANARY_KEY, caller())
     const text = saidOf(error)
     throw new MillraceError('ctl.canary', `rolled back, all nodes keep the settings they had: ${text}`, {
       cause: error,

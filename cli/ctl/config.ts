@@ -159,7 +159,7 @@ async function rollOut(
     try {
       return await put()
     } finally {
-      await bucket.delete(CANARY_KEY)
+      await bucket.delete(CANARY_KEY, caller())
     }
   } finally {
     stop.end()
@@ -210,7 +210,7 @@ async function history({ bucket, key, options }: Place<ConfigFlags>): Promise<vo
   if (entries.length === 0 && options.json !== true) print(`# ${key} was never set`)
   for (const entry of entries) {
     const { revision, at, text } = entry
-    const by = parseSettings(text ?? '')?.by
+    const by = text === undefined ? entry.deletedBy : parseSettings(text)?.by
     if (options.json === true) print(JSON.stringify({ revision, at, by, deleted: text === undefined }))
     else print(said(entry))
   }
@@ -221,7 +221,7 @@ async function rollback({ bucket, key, options }: Place<RollbackFlags>): Promise
   const target = earlier(entries, options.to, key)
   const section = parseSettings(target.text ?? '')?.section
   if (section === undefined) {
-    await bucket.delete(key)
+    await bucket.delete(key, caller())
     return print(`${key}: nothing is set any more, as before revision ${entries[0]?.revision}`)
   }
   checkSampling(section)
@@ -230,7 +230,7 @@ async function rollback({ bucket, key, options }: Place<RollbackFlags>): Promise
 }
 
 async function remove({ bucket, key }: Place<ConfigFlags>): Promise<void> {
-  await bucket.delete(key)
+  await bucket.delete(key, caller())
   print(`${key}: nothing is set any more`)
 }
 
@@ -249,9 +249,9 @@ function yamlOf(entry: BucketEntry | undefined): string {
   return section === undefined ? '' : stringify(section).trimEnd()
 }
 
-function said({ revision, at, text }: BucketEntry): string {
+function said({ revision, at, text, deletedBy = 'hand' }: BucketEntry): string {
   const by = parseSettings(text ?? '')?.by ?? 'by hand'
-  return `revision ${revision}, ${at.toISOString()}, ${text === undefined ? 'deleted' : by}`
+  return `revision ${revision}, ${at.toISOString()}, ${text === undefined ? `deleted by ${deletedBy}` : by}`
 }
 
 function percent(text: string): number {

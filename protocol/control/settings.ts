@@ -13,6 +13,18 @@ export interface SettingsValue {
   readonly untilMs?: number
 }
 
+/** Whose settings count on a node, for its log. */
+export interface SettingsOrigin {
+  readonly key: string
+  /** 0: nothing of the cluster's, the file counts. */
+  readonly revision: number
+  readonly by?: string
+  /** The newest deletion of a value that might count here, when it is newer than the revision. */
+  readonly deleted?: { readonly key: string; readonly revision: number; readonly by?: string }
+}
+
+const BY_CHARS_MAX = 128
+
 /** Undefined when it is not JSON, or no object; what the section holds is checked by the node. */
 export function parseSettings(text: string): SettingsValue | undefined {
   let value: unknown
@@ -28,7 +40,7 @@ export function parseSettings(text: string): SettingsValue | undefined {
   if (!isObject(section)) return undefined
   return {
     section,
-    ...(typeof by === 'string' ? { by } : {}),
+    ...(typeof by === 'string' ? { by: by.slice(0, BY_CHARS_MAX) } : {}),
     ...(typeof at === 'string' ? { at } : {}),
     ...(typeof below === 'number' ? { below } : {}),
     ...(typeof untilMs === 'number' ? { untilMs } : {}),

@@ -1,6 +1,8 @@
 // The bucket `millrace-config`: read, written with a check of the revision, its history, and followed.
+import { jetstream } from '@nats-io/jetstream'
 import { type KV, Kvm } from '@nats-io/kv'
-import type { Msg, NatsConnection } from 'nats'
+import { headers, type Msg, type NatsConnection } from 'nats'
+import { parseSettings } from '../../protocol/control/settings.js'
 import { MillraceError } from '../../protocol/errors.js'
 import { CONFIG_BUCKET, configSubject } from '../../protocol/subjects.js'
 import type { Clock } from '../clock.js'
@@ -10,6 +12,8 @@ export interface BucketEntry {
   readonly revision: number
   /** Undefined: deleted. */
   readonly text?: string
+  /** Who deleted it, where it was said. */
+  readonly deletedBy?: string
   readonly at: Date
 }
 
@@ -19,7 +23,8 @@ export interface ConfigBucket {
   history(key: string): Promise<BucketEntry[]>
   /** `after`: the revision that it replaces, 0 for none. Throws `ctl.conflict` when somebody else was quicker. */
   put(key: string, text: string, after: number): Promise<number>
-  delete(key: string): Promise<void>
+  /** `by`: who does, for the history and the nodes' logs. */
+  delete(key: string, by: string): Promise<void>
   /** All present values first (there may be none), then what changes; ends with the connection. */
   follow(keys: readonly string[], options: FollowOptions): AsyncIterable<readonly BucketEntry[]>
 }
@@ -47,7 +52,14 @@ export async function openConfigBucket(connection: NatsConnection): Promise<Conf
       return entries.toReversed()
     },
     put: (key, text, after) => put(kv, key, text, after),
-    delete: (key) => kv.delete(key),
+    async delete(key, by) {
+      // A marker as the library's own delete writes it, which has no room for a name: https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-8.md
+      const marker = headers()
+      marker.set('KV-Operation', 'DEL')
+      await jetstream(connection).publish(`$KV.${CONFIG_BUCKET}.${key}`, JSON.stringify({ by }), {
+        headers: marker,
+      })
+    },
     follow: (keys, options) => follow(connection, kv, keys, options),
   }
 }
@@ -56,7 +68,13 @@ type Entry = Awaited<ReturnType<KV['get']>> & object
 
 function entryOf(entry: Entry): BucketEntry {
   const { key, revision, created: at, operation } = entry
-  return { key, revision, at, ...(operation === 'PUT' ? { text: entry.string() } : {}) }
+  return { key, revision, at, ...(operation === 'PUT' ? { text: entry.string() } : deleted(entry.string())) }
+}
+
+/** A marker that another program wrote is empty. */
+function deleted(text: string): { readonly deletedBy?: string } {
+  const by = parseSettings(text)?.section['by']
+  return typeof by === 'string' ? { deletedBy: by } : {}
 }
 
 async function* follow(
@@ -120,13 +138,14 @@ async function present(kv: KV, key: string): Promise<BucketEntry> {
 }
 
 /** Headers that the server adds: https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-28.md */
-function saidEntry(key: string, { headers, data }: Msg): BucketEntry | undefined {
-  const revision = Number(headers?.get('Nats-Sequence'))
-  const stream = headers?.get('Nats-Stream')
+function saidEntry(key: string, { headers: told, data }: Msg): BucketEntry | undefined {
+  const revision = Number(told?.get('Nats-Sequence'))
+  const stream = told?.get('Nats-Stream')
   if (stream !== `KV_${CONFIG_BUCKET}` || !Number.isSafeInteger(revision) || revision <= 0) return undefined
-  const at = new Date(headers?.get('Nats-Time-Stamp') ?? 0)
-  const deleted = (headers?.get('KV-Operation') ?? '') !== ''
-  return { key, revision, at, ...(deleted ? {} : { text: new TextDecoder().decode(data) }) }
+  const at = new Date(told?.get('Nats-Time-Stamp') ?? 0)
+  const isDeleted = (told?.get('KV-Operation') ?? '') !== ''
+  const text = new TextDecoder().decode(data)
+  return { key, revision, at, ...(isDeleted ? deleted(text) : { text }) }
 }
 
 async function put(kv: KV, key: string, text: string, after: number): Promise<number> {

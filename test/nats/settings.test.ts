@@ -34,6 +34,25 @@ test("a node's own settings count before a canary's, and a canary's before every
   assert.deepEqual(sectionOf(follower.wanted(0).sampling), { tiers: { warn: 0.1 } })
 })
 
+test('who wrote what counts, or deleted what counted, is known', () => {
+  const follower = createFollower('n1')
+  follower.take({ key: SAMPLING_KEY, revision: 1, text: value(0.1, { by: 'ann@host' }) })
+  follower.take({ key: nodeKey('n1'), revision: 2, text: value(0.2, { by: 'bob@host' }) })
+  const origin = () => ({ ...follower.wanted(0), sampling: undefined })
+  assert.deepEqual(origin(), { key: nodeKey('n1'), revision: 2, by: 'bob@host', sampling: undefined })
+  follower.take({ key: nodeKey('n1'), revision: 3, deletedBy: 'eve@host' })
+  const first = { key: SAMPLING_KEY, revision: 1, by: 'ann@host', sampling: undefined }
+  const deleted = { key: nodeKey('n1'), revision: 3, by: 'eve@host' }
+  assert.deepEqual(origin(), { ...first, deleted })
+  follower.take({ key: SAMPLING_KEY, revision: 4, deletedBy: 'ann@host' })
+  assert.deepEqual(origin(), {
+    key: '',
+    revision: 0,
+    deleted: { key: SAMPLING_KEY, revision: 4, by: 'ann@host' },
+    sampling: undefined,
+  })
+})
+
 test('a canary whose operator is gone ends by itself', () => {
   const follower = createFollower('n1')
   follower.take({ key: SAMPLING_KEY, revision: 1, text: value(0.1) })

@@ -50,6 +50,11 @@ test('a roll-out that loses its write leaves nobody on what it tried', { timeout
   assert.deepEqual([lost.code, /sampling was changed meanwhile/.test(lost.stderr)], [1, true], lost.stderr)
   const connection = await connect({ servers: own.url })
   assert.equal(await (await openConfigBucket(connection)).get(CANARY_KEY), undefined)
+  // Who did it is in the history and in the log of each node.
+  assert.match((await fleet.ctl('config', 'history')).stdout, /^revision \d+, \S+, deleted by \S+@\S+\n/)
+  const who = `"by":"[^"]+@[^"]+"`
+  await fleet.nodes[1]?.said(new RegExp(`"origin":"cluster","key":"sampling","revision":\\d+,${who}`))
+  await fleet.nodes[1]?.said(new RegExp(`"origin":"file","key":"","revision":0,"deleted":{[^}]*${who}`))
   await connection.close()
   for (const node of ['a', 'b']) await runsWith(fleet, node, 0.5)
   await fleet.end()
