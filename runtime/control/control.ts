@@ -76,9 +76,12 @@ export function createControl(
     if (stream === undefined) throw new MillraceError('usage.control', 'tap: this way in can not stream')
     if (taps >= TAPS_MAX)
       throw new MillraceError('control.taps', `${TAPS_MAX} taps are open already; close one`)
+    if (stream.signal.aborted) throw new MillraceError('control.gone', 'tap: its caller is gone')
+    host.tap(request.filter, request.rate, (ndjson) => stream.onLines(ndjson), stream.signal)
+    // A tap that could not be opened, or has ended meanwhile, takes none of the slots.
+    if (stream.signal.aborted) return { rate: request.rate }
     taps++
     stream.signal.addEventListener('abort', () => void taps--, { once: true })
-    host.tap(request.filter, request.rate, (ndjson) => stream.onLines(ndjson), stream.signal)
     return { rate: request.rate }
   }
 

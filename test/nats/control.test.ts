@@ -151,6 +151,38 @@ test('arguments are refused by name, and whatever comes is read or refused', () 
   assert.equal(parseEnvelope('{"verb":"drain","by":"a\\nlevel:50"}').by, 'a level:50')
 })
 
+test('a tap that is not opened, or whose caller is gone, takes no slot', async () => {
+  const aborted = AbortSignal.abort()
+  let ends: AbortController | undefined
+  let fails = false
+  const { control } = fixture({
+    tap() {
+      if (fails) throw new Error('no journal')
+      ends?.abort()
+    },
+  })
+  const open = (signal: AbortSignal) =>
+    control.handle(ask('tap'), { ...LOCAL, stream: { onLines: () => undefined, signal } })
+  for (let n = 0; n < 20; n++) {
+    assert.equal((await open(aborted)).ok, false)
+    fails = true
+    assert.equal((await open(new AbortController().signal)).ok, false)
+    fails = false
+    ends = new AbortController()
+    assert.equal((await open(ends.signal)).ok, true)
+    ends = undefined
+  }
+  const live = new AbortController()
+  for (let n = 0; n < 8; n++) assert.equal((await open(live.signal)).ok, true)
+  assert.deepEqual(await open(live.signal), {
+    ok: false,
+    code: 'control.taps',
+    message: '8 taps are open already; close one',
+  })
+  live.abort()
+  assert.equal((await open(new AbortController().signal)).ok, true)
+})
+
 async function withSocket(
   more: Partial<ControlHost>,
   run: (folder: string, fixtures: ReturnType<typeof fixture>) => Promise<void>,
