@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs'
 import { request, type IncomingMessage } from 'node:http'
 import { MillraceError, systemCode } from '../protocol/errors.js'
 import type { NodeStatus } from '../protocol/status.js'
-import { loadConfig } from '../runtime/config/load.js'
+import { loadReach } from '../runtime/config/reach.js'
 import { splitListen } from '../runtime/http/listen.js'
-import { CONFIG_FILE } from './options.js'
+import { CONFIG_FILE, warn } from './options.js'
 
 const DEFAULT_ADDRESS = '127.0.0.1:7700'
 const ANSWER_TIMEOUT_MS = 5000
@@ -22,7 +22,7 @@ export function nodeAddress(options: { readonly config: string; readonly address
     )
   }
   if (options.config === CONFIG_FILE && !existsSync(CONFIG_FILE)) return DEFAULT_ADDRESS
-  return reachable(loadConfig(options.config).config.http.listen)
+  return reachable(loadReach(options.config, ['http'], warn).http.listen)
 }
 
 /** A node that listens on all addresses is met on loopback. */

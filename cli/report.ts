@@ -5,10 +5,10 @@ import { report as reportOptions, type ReportOptions } from '../protocol/config/
 import { parseDurationMs } from '../protocol/config/values.js'
 import type { NodeStatus } from '../protocol/status.js'
 import { sleep, systemClock } from '../runtime/clock.js'
-import { loadConfig } from '../runtime/config/load.js'
+import { loadReach } from '../runtime/config/reach.js'
 import { onInterrupt } from './interrupt.js'
 import { fetchMetrics, fetchStatus, nodeAddress } from './node-client.js'
-import { addressOption, CONFIG_FILE, configOption, jsonOption, positiveNumber } from './options.js'
+import { addressOption, CONFIG_FILE, configOption, jsonOption, positiveNumber, warn } from './options.js'
 import { readCounters } from './report/counters.js'
 import { type NodeReport, reportBetween, reportJson, reportText } from './report/volumes.js'
 
@@ -37,7 +37,7 @@ export function reportCommand(): Command {
     .addOption(new Option('--rows <n>', 'rows shown').default(ROWS).argParser(positiveNumber))
     .addOption(jsonOption())
     .action(async (options: Options) => {
-      const found = await watch(nodeAddress(options), pricesOf(options.config), options.over)
+      const found = await watch(nodeAddress(options), pricesOf(options), options.over)
       if (found === undefined) return
       const text = options.json === true ? JSON.stringify(reportJson(found)) : reportText(found, options.rows)
       process.stdout.write(`${text}\n`)
@@ -65,8 +65,10 @@ async function watch(
   }
 }
 
-function pricesOf(file: string): ReportOptions {
-  return file === CONFIG_FILE && !existsSync(file) ? reportOptions.parse({}) : loadConfig(file).config.report
+/** What is wrong with the file has been told when the address was read from it. */
+function pricesOf({ config: file, address }: Options): ReportOptions {
+  if (file === CONFIG_FILE && !existsSync(file)) return reportOptions.parse({})
+  return loadReach(file, ['report'], address === undefined ? () => undefined : warn).report
 }
 
 function duration(text: string): number {

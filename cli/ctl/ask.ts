@@ -1,8 +1,9 @@
 // Asks one node by its socket, or one or all over NATS, and gives each answer with the node's name.
 import type { ControlAnswer, ControlEnvelope, Verb } from '../../protocol/control/verbs.js'
 import { MillraceError, toWireError } from '../../protocol/errors.js'
-import { loadConfig } from '../../runtime/config/load.js'
+import { loadReach } from '../../runtime/config/reach.js'
 import { askSocket } from '../../runtime/control/socket-client.js'
+import { warn } from '../options.js'
 import { caller, type CtlOptions } from './options.js'
 import { openSession, type Session } from './session.js'
 
@@ -22,9 +23,9 @@ export async function askNodes(
 ): Promise<NodeAnswer[]> {
   const envelope: ControlEnvelope = { verb, args, by: caller() }
   if (options.node === undefined && options.all !== true && options.nats === undefined) {
-    const { config } = loadConfig(options.config)
-    const answer = await askSocket(config.node.data_dir, envelope, { timeoutMs: options.timeout })
-    return [{ node: config.node.id, answer }]
+    const { node } = loadReach(options.config, ['node'], warn)
+    const answer = await askSocket(node.data_dir, envelope, { timeoutMs: options.timeout })
+    return [{ node: node.id, answer }]
   }
   const session = await openSession(options)
   try {

@@ -6,9 +6,9 @@ import { nats as natsSchema, type NatsOptions } from '../../protocol/config/nats
 import type { ControlAnswer, ControlEnvelope, Verb } from '../../protocol/control/verbs.js'
 import { MillraceError, saidOf } from '../../protocol/errors.js'
 import { controlSubject, SERVICE_NAME } from '../../protocol/subjects.js'
-import { loadConfig } from '../../runtime/config/load.js'
+import { loadReach } from '../../runtime/config/reach.js'
 import { connectNats } from '../../runtime/nats/connection.js'
-import { CONFIG_FILE } from '../options.js'
+import { CONFIG_FILE, warn } from '../options.js'
 import type { CtlOptions } from './options.js'
 
 export interface Member {
@@ -120,7 +120,7 @@ function natsOf(options: CtlOptions): { nats: NatsOptions; cluster: string | und
     const text = `there is no ${CONFIG_FILE} here; name the node's configuration with -c, or the servers with --nats`
     throw new MillraceError('usage.nats', text)
   }
-  const { config } = loadConfig(options.config)
+  const config = loadReach(options.config, ['nats', 'node'], warn)
   if (config.nats === undefined) {
     const text = `${options.config} has no section nats, so this node stands alone; name the servers with --nats, or leave out --node and --all`
     throw new MillraceError('usage.nats', text)

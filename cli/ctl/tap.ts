@@ -6,10 +6,10 @@ import type { ControlAnswer } from '../../protocol/control/verbs.js'
 import { MillraceError } from '../../protocol/errors.js'
 import { compileFilter } from '../../protocol/filter.js'
 import { controlSubject } from '../../protocol/subjects.js'
-import { loadConfig } from '../../runtime/config/load.js'
+import { loadReach } from '../../runtime/config/reach.js'
 import { askSocket } from '../../runtime/control/socket-client.js'
 import { onInterrupt } from '../interrupt.js'
-import { positiveNumber } from '../options.js'
+import { positiveNumber, warn } from '../options.js'
 import { recordText } from '../record-text.js'
 import { nobody } from './ask.js'
 import { caller, type CtlOptions, nodeOptions } from './options.js'
@@ -60,9 +60,9 @@ async function tap(options: TapFlags, interrupted: AbortSignal): Promise<void> {
   }
   const args = { filter: options.filter, rate: options.rate }
   if (options.node === undefined && options.all !== true && options.nats === undefined) {
-    const { config } = loadConfig(options.config)
+    const { node } = loadReach(options.config, ['node'], warn)
     const envelope = { verb: 'tap', args, by: caller() }
-    const answer = await askSocket(config.node.data_dir, envelope, {
+    const answer = await askSocket(node.data_dir, envelope, {
       timeoutMs: options.timeout,
       signal,
       onLines,

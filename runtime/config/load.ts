@@ -64,7 +64,8 @@ export function parseConfig(text: string, file: string, env: Environment = proce
 const emptyFile = (file: string) =>
   new MillraceError('config.empty', `${file}: holds no options; \`millrace init\` writes a starter`)
 
-function readText(file: string): string {
+/** Throws `config.*` for a file that is none, too large, or no text. */
+export function readText(file: string): string {
   const fail = (code: string, problem: string, cause?: unknown) =>
     new MillraceError(`config.${code}`, `${file}: ${problem}`, { cause })
   let bytes: Buffer
@@ -123,7 +124,7 @@ function toPlain(yaml: YamlText, file: string): unknown {
 }
 
 /** The schema's verdict, in which an option that wants text gets the text of a variable even where it looks like a number. */
-function validate(
+export function validate(
   raw: unknown,
   yaml: YamlText,
   substitution: Substitution,

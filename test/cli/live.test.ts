@@ -33,6 +33,35 @@ test('the address comes from the configuration', async (context) => {
   assert.equal((JSON.parse(stdout) as { node: string }).node, 'n1')
 })
 
+test('a mistake in the file since the node started keeps nobody from it, and is told', async (context) => {
+  const node = await startNodeServer()
+  context.after(() => node.close())
+  const text = (more: string, listen: string) =>
+    `sources: { a: { type: stdin } }\nbackends: { b: { type: archive, path: x } }\nhttp: { listen: ${listen} }\n${more}\n`
+  const mistakes = [
+    'jurnal: {}',
+    'report: { curency: EUR }',
+    'sampling: { tiers: { warn: ${UNSET_RATE} } }',
+    '}',
+  ]
+  for (const mistake of mistakes) {
+    writeFileSync(path.join(folder, 'bad.yaml'), text(mistake, node.address))
+    const { code, stdout, stderr } = await run(['top', '--once', '--json', '-c', 'bad.yaml'])
+    assert.equal(code, 0, `${mistake}: ${stderr}`)
+    assert.equal((JSON.parse(stdout) as { node: string }).node, 'n1')
+    assert.match(stderr, /^millrace: warning: the configuration has a mistake, .*bad\.yaml:4:/)
+  }
+  writeFileSync(path.join(folder, 'bad.yaml'), text('', '${NO_ADDRESS}'))
+  const unknown = await run(['top', '--once', '-c', 'bad.yaml'])
+  assert.deepEqual([unknown.code, unknown.stdout], [2, ''])
+  const [status, listed] = await Promise.all([
+    run(['ctl', 'status', '-c', 'bad.yaml']),
+    run(['ctl', 'nodes', '-c', 'bad.yaml']),
+  ])
+  assert.match(status.stderr, /warning: .*\nmillrace: no node answers on .*data\/control\.sock/)
+  assert.match(listed.stderr, /has no section nats/)
+})
+
 test('Ctrl-C ends tap and top cleanly', async (context) => {
   const node = await startNodeServer({ tap: (_filter, _rate, onLines) => onLines(`${RECORD}\n`) })
   context.after(() => node.close())
