@@ -1,5 +1,5 @@
 // `millrace demo`: a synthetic cluster of pods, the real pipeline over it, stand-in backends unless told others, and a live table.
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command } from 'commander'
@@ -8,6 +8,7 @@ import { createTraffic } from '../benchmarks/generate/traffic.js'
 import { type Config, configSchema } from '../protocol/config/schema.js'
 import { systemClock } from '../runtime/clock.js'
 import { createLogger } from '../runtime/log.js'
+import { makeFolder } from '../runtime/make-folder.js'
 import { startElasticsearchStandIn } from '../test/stand-ins/elasticsearch.js'
 import { startLokiStandIn } from '../test/stand-ins/loki.js'
 import { startNode } from './node.js'
@@ -67,7 +68,7 @@ async function demo(flags: DemoFlags): Promise<void> {
     stopAsked,
   })
   const root = join(folder, 'pods')
-  mkdirSync(root, { recursive: true })
+  makeFolder(root)
   const traffic = createTraffic({ root, ...TRAFFIC, pods: flags.pods })
   const ending = new AbortController()
   const writing = paceTraffic(traffic, { rate: flags.rate, burst: BURST }, systemClock, ending.signal)

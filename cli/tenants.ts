@@ -1,9 +1,10 @@
 // `millrace tenants`: from one plan of tenants, the manifests and settings that keep each one's logs apart.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { Command } from 'commander'
 import { MillraceError, systemCode } from '../protocol/errors.js'
 import { parseConfig } from '../runtime/config/load.js'
+import { makeFolder } from '../runtime/make-folder.js'
 import { readTenantPlan } from './tenants/plan.js'
 import { renderTenants } from './tenants/render.js'
 import { configOption } from './options.js'
@@ -67,7 +68,7 @@ function samples(text: string): Record<string, string> {
 
 function write(file: string, text: string): void {
   try {
-    mkdirSync(path.dirname(file), { recursive: true })
+    makeFolder(path.dirname(file))
     writeFileSync(file, text)
   } catch (cause) {
     throw new MillraceError(

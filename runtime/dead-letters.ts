@@ -1,8 +1,9 @@
 // The dead letters of one backend: records it can never take, as NDJSON files with the reason, durable before they count as handled.
 import { createReadStream } from 'node:fs'
-import { mkdir, open, readdir, stat, type FileHandle } from 'node:fs/promises'
+import { open, readdir, stat, type FileHandle } from 'node:fs/promises'
 import path from 'node:path'
 import { MillraceError } from '../protocol/errors.js'
+import { makeFolder } from './make-folder.js'
 
 /** Where a node keeps its dead letters: a folder each for its backends. */
 export const lettersFolder = (dataDir: string): string => path.join(dataDir, 'dlq')
@@ -70,7 +71,7 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
 
   /** Cuts a torn last line and reads back which letters are there. */
   async function recover(): Promise<void> {
-    await mkdir(folder, { recursive: true })
+    makeFolder(folder)
     const found = await letterFilesIn(folder)
     const names = found.files
     allBytes = 0

@@ -1,7 +1,7 @@
 // One process at a time takes letters out of a node's dead letters: the node that puts them into the stream, or a command.
-import { mkdir } from 'node:fs/promises'
 import { MillraceError } from '../protocol/errors.js'
 import { type Clock, sleep } from './clock.js'
+import { makeFolder } from './make-folder.js'
 import { lockFolder } from './wal/lock.js'
 
 export interface LetterLockOptions {
@@ -19,7 +19,7 @@ const AGAIN_MS = 100
 /** Writers only append, and need no lock. Rejects with `dlq.locked`; the work has not begun then. */
 export async function withLetterLock<T>(options: LetterLockOptions, work: () => Promise<T>): Promise<T> {
   const { root, clock, epoch } = options
-  await mkdir(root, { recursive: true })
+  makeFolder(root)
   const deadlineMs = clock.monotonic() + options.waitMs
   for (;;) {
     try {

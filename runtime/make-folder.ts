@@ -3,15 +3,20 @@ import { mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { systemCode } from '../protocol/errors.js'
 
-/** Throws what the system says of the first folder that cannot be made. A folder that exists is left as it is. */
-export function makeFolder(folder: string, mode: number): void {
-  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return
+/**
+ * Returns the first folder that it made; undefined when all were there, which are left as they are. Throws what the system says of the
+ * first that cannot be made.
+ */
+export function makeFolder(folder: string, mode = 0o777): string | undefined {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return undefined
   const parent = dirname(folder)
-  if (parent !== folder) makeFolder(parent, mode)
+  const first = parent === folder ? undefined : makeFolder(parent, mode)
   try {
     mkdirSync(folder, { mode })
+    return first ?? folder
   } catch (error) {
     // Another process may have made it in the meantime.
     if (systemCode(error) !== 'EEXIST' || !statSync(folder).isDirectory()) throw error
+    return first
   }
 }

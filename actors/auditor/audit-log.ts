@@ -1,7 +1,8 @@
 // The audit's own log: a JSON line for each difference, repair and give-up, in files of bounded size and number.
-import { appendFile, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { appendFile, readdir, readFile, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { systemCode } from '../../protocol/errors.js'
+import { makeFolder } from '../../runtime/make-folder.js'
 
 export type AuditEvent =
   | {
@@ -63,7 +64,7 @@ export function openAuditLog(
   let last: Promise<void> = Promise.resolve()
 
   async function next(): Promise<string> {
-    await mkdir(folder, { recursive: true })
+    makeFolder(folder)
     const names = await logFiles(folder)
     const newest = names.at(-1)
     if (file === undefined && newest !== undefined) {

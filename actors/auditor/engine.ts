@@ -1,5 +1,4 @@
 // Puts the audit together from a configuration: readers of the backends, comparison, repair; the actor and the command line use the same.
-import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import type { Logger } from 'pino'
 import type { AuditTask } from '../../protocol/audit.js'
@@ -9,6 +8,7 @@ import { MillraceError, saidOf } from '../../protocol/errors.js'
 import type { Clock } from '../../runtime/clock.js'
 import { createDeadLetters, type DeadLetters, lettersFolder } from '../../runtime/dead-letters.js'
 import { readLetters } from '../../runtime/letter-store.js'
+import { makeFolder } from '../../runtime/make-folder.js'
 import type { Metrics } from '../../runtime/metrics.js'
 import type { LetterStream } from '../letters/letter-stream.js'
 import { createFrameBook, type FrameBook, type OpenBook } from '../writers/frame-book.js'
@@ -101,7 +101,7 @@ export function createEngine(options: EngineOptions): Engine {
   function letters(backend: string): DeadLetters {
     const known = letterFiles.get(backend)
     if (known !== undefined) return known
-    mkdirSync(lettersRoot, { recursive: true })
+    makeFolder(lettersRoot)
     const made = createDeadLetters({
       folder: path.join(lettersRoot, `${backend}${options.lettersIn ?? '@audit'}`),
     })

@@ -1,9 +1,10 @@
 // The audit's queue of a node that stands alone: files of tasks by the time they become due, in the node's data folder.
-import { appendFile, mkdir, open, readdir, readFile, rm } from 'node:fs/promises'
+import { appendFile, open, readdir, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import type { AuditTask } from '../../protocol/audit.js'
 import { MillraceError, systemCode } from '../../protocol/errors.js'
 import type { Clock } from '../../runtime/clock.js'
+import { makeFolder } from '../../runtime/make-folder.js'
 import type { AuditQueue, Leased } from './queue.js'
 
 /*
@@ -38,7 +39,7 @@ interface Bucket {
 
 export async function openLocalQueue(options: LocalQueueOptions): Promise<AuditQueue<LocalLease>> {
   const { folder, bytesMax, clock, bucketMs = BUCKET_MS } = options
-  await mkdir(folder, { recursive: true })
+  makeFolder(folder)
   const buckets = new Map<number, Bucket>()
   const found: AuditTask[] = []
   /** In somebody's hands: what is through, or was put back already, is nobody's to give back. */

@@ -2,7 +2,7 @@
 import type { ArchiveOptions } from '../../protocol/config/backends.js'
 import { INDEX_ENTRY_BYTES } from '../../protocol/frame.js'
 import { systemCode } from '../../protocol/errors.js'
-import { mkdir } from 'node:fs/promises'
+import { makeFolder } from '../../runtime/make-folder.js'
 import { type HourFile, openHourFile } from './archive/hour-file.js'
 import { encodeMember, MEMBER_FRAMES_MAX } from './archive/member.js'
 import { entryTimeMs } from './entry-time.js'
@@ -124,7 +124,7 @@ export function createArchive(
 
   return {
     async open() {
-      await mkdir(options.path, { recursive: true })
+      makeFolder(options.path)
       stopRetention?.()
       if (options.retention === 0) return
       expire()

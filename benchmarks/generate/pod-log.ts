@@ -1,16 +1,8 @@
 // The log file of one pod under a Kubernetes log root, written and rotated as the kubelet does it.
-import {
-  closeSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs'
+import { closeSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import { makeFolder } from '../../runtime/make-folder.js'
 
 export interface PodLogOptions {
   readonly root: string
@@ -43,7 +35,7 @@ const LETTERS = 'bcdfghjklmnpqrstvwxz2456789'
 export function openPodLog(options: PodLogOptions): PodLog {
   const { rotateBytes } = options
   const folder = join(options.root, podFolder(options), 'main')
-  mkdirSync(folder, { recursive: true })
+  makeFolder(folder)
   const live = join(folder, '0.log')
   let fd = openSync(live, 'a')
   let bytes = 0

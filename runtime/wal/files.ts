@@ -2,6 +2,7 @@
 import fs from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { makeFolder } from '../make-folder.js'
 
 export interface WalFile {
   /** Writes the parts back to back at `position`; may write fewer bytes than given. Returns the bytes written. */
@@ -102,7 +103,7 @@ export const nodeFiles: WalFiles = {
   },
   list: (folder) => fs.promises.readdir(folder),
   async makeFolder(folder) {
-    await fs.promises.mkdir(folder, { recursive: true, mode: 0o750 })
+    makeFolder(folder, 0o750)
   },
   rename: (from, to) => fs.promises.rename(from, to),
   remove: (path) => fs.promises.unlink(path),

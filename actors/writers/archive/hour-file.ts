@@ -1,6 +1,7 @@
 // One hour's archive file of this node: knows which frames are in it, cuts a torn end, appends members durably.
-import { type FileHandle, mkdir, open, readdir } from 'node:fs/promises'
+import { type FileHandle, open, readdir } from 'node:fs/promises'
 import path from 'node:path'
+import { makeFolder } from '../../../runtime/make-folder.js'
 import { isWhole, MEMBER_HEADER_BYTES_MAX, readMember } from './member.js'
 
 export interface HourFile {
@@ -135,7 +136,7 @@ async function newestNumber(folder: string, hourMs: number, node: string): Promi
 
 /** Makes the folders and makes their entries durable. */
 async function makeFolders(root: string, folder: string): Promise<void> {
-  const made = await mkdir(folder, { recursive: true })
+  const made = makeFolder(folder)
   if (made === undefined) return
   for (let at = folder; at.startsWith(path.dirname(made)); at = path.dirname(at)) {
     await syncFolder(at)
