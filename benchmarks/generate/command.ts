@@ -1,13 +1,20 @@
 // `millrace bench generate`: writes the logs of a synthetic cluster into a folder, at a rate or as fast as the disk takes them.
-import { mkdirSync } from 'node:fs'
-import { MillraceError } from '../../protocol/errors.js'
-import { parseBytes, parseDurationMs } from '../../protocol/config/values.js'
+import { MillraceError, systemCode } from '../../protocol/errors.js'
 import { systemClock } from '../../runtime/clock.js'
+import { makeFolder } from '../../runtime/make-folder.js'
 import { type Declarations, optionLines, type Options, readOptions } from '../harness/options.js'
 import { format } from '../harness/runner.js'
 import { parseMix } from './mix.js'
-import { type Burst, paceTraffic } from './pace.js'
-import { createTraffic, type TrafficOptions } from './traffic.js'
+import { type PaceOptions, paceTraffic } from './pace.js'
+import {
+  createTraffic,
+  PODS_MAX,
+  RECORDS_MAX,
+  SERVICES_MAX,
+  type Traffic,
+  type TrafficOptions,
+} from './traffic.js'
+import { burstOf, bytesOf, namespaceOf, sharesOf, sizesOf } from './values.js'
 
 export const GENERATE_SUMMARY = 'write the logs of a synthetic cluster into a folder'
 
@@ -20,7 +27,10 @@ export const GENERATE_OPTIONS: Declarations = {
   records: { value: 'n', text: 'stop after so many' },
   for: { value: 'duration', text: 'stop after so long, such as 30s' },
   mix: { value: 'shares', text: 'levels, such as info=80,warn=15,error=5' },
-  bytes: { value: 'size|from..to', text: 'bytes of a line, such as 400 or 100..16384 (default about 365)' },
+  bytes: {
+    value: 'size|from..to',
+    text: 'bytes of a line, such as 400, 4KiB or 128..16384 (default about 365)',
+  },
   partials: { value: 'share', default: '0', text: 'records of 40 KB, which the runtime splits in pieces' },
   texts: { value: 'share', default: '0', text: 'lines that are not JSON' },
   rotate: { value: 'size', default: '10MiB', text: 'rotate a file when it has grown to this; 0 never' },
@@ -44,18 +54,20 @@ export async function generateCommand(words: readonly string[], stop?: AbortSign
     )
     return 0
   }
-  const pace = {
+  const pace: PaceOptions = {
     rate: options.number('rate'),
-    records: options.has('records') ? options.number('records', 1) : undefined,
-    durationMs: options.has('for') ? durationOf(options, 'for') : undefined,
+    records: options.has('records') ? options.count('records', 1, RECORDS_MAX) : undefined,
+    durationMs: options.has('for') ? options.durationMs('for') : undefined,
     burst: options.has('burst') ? burstOf(options.text('burst')) : undefined,
   }
-  const traffic = createTraffic(trafficOptions(options))
+  const traffic = openTraffic(trafficOptions(options))
   traffic.prepare()
   const startedMs = performance.now()
   const before = process.cpuUsage()
   try {
     await paceTraffic(traffic, pace, systemClock, stop ?? new AbortController().signal)
+  } catch (cause) {
+    throw cannotWrite(options.text('root'), cause)
   } finally {
     traffic.close()
   }
@@ -85,57 +97,39 @@ function countsText(counts: {
 }
 
 function trafficOptions(options: Options): TrafficOptions {
-  const root = options.text('root')
-  mkdirSync(root, { recursive: true })
   return {
-    root,
-    pods: options.number('pods', 1),
-    services: options.has('services') ? options.number('services', 1) : undefined,
-    namespace: options.text('namespace'),
-    seed: options.number('seed'),
+    root: options.text('root'),
+    pods: options.count('pods', 1, PODS_MAX),
+    services: options.has('services') ? options.count('services', 1, SERVICES_MAX) : undefined,
+    namespace: namespaceOf(options.text('namespace')),
+    seed: options.count('seed', 0, 2 ** 32 - 1),
     mix: options.has('mix') ? parseMix(options.text('mix')) : undefined,
     sizes: options.has('bytes') ? sizesOf(options.text('bytes')) : undefined,
-    partials: options.number('partials'),
-    texts: options.number('texts'),
+    ...sharesOf(options),
     rotateBytes: bytesOf(options, 'rotate'),
-    keepRotated: options.has('keep') ? options.number('keep', 1) : undefined,
+    keepRotated: options.has('keep') ? options.count('keep', 1) : undefined,
     skew: options.number('skew'),
   }
 }
 
-function durationOf(options: Options, name: string): number {
-  const ms = parseDurationMs(options.text(name))
-  if (ms !== undefined && ms > 0) return ms
-  throw new MillraceError(
-    'usage.bench',
-    `--${name}: got "${options.text(name)}", expected a duration such as 30s`,
+function openTraffic(options: TrafficOptions): Traffic {
+  try {
+    makeFolder(options.root)
+    return createTraffic(options)
+  } catch (cause) {
+    throw cannotWrite(options.root, cause)
+  }
+}
+
+/** What the system refuses is told as such; anything else is a fault of the generator. */
+function cannotWrite(root: string, cause: unknown): unknown {
+  const code = systemCode(cause)
+  if (cause instanceof MillraceError || code === undefined || !/^E[A-Z0-9]+$/.test(code)) return cause
+  return new MillraceError(
+    'usage.write',
+    `--root: ${root} can not be written (${code}); name another folder`,
+    {
+      cause,
+    },
   )
-}
-
-function bytesOf(options: Options, name: string): number {
-  const text = options.text(name)
-  const bytes = text === '0' ? 0 : parseBytes(text)
-  if (bytes !== undefined) return bytes
-  throw new MillraceError('usage.bench', `--${name}: got "${text}", expected a size such as 10MiB`)
-}
-
-/** `400` or `100..16384`. */
-export function sizesOf(text: string): readonly [number, number] {
-  const [least = Number.NaN, most = least] = text.split('..').map(Number)
-  if (least >= 1 && most >= least && most <= 1_000_000) return [least, most]
-  throw new MillraceError(
-    'usage.bench',
-    `--bytes: got "${text}", expected a size of up to 1000000 or a range such as 100..16384`,
-  )
-}
-
-/** `60s:5s:3`. */
-export function burstOf(text: string): Burst {
-  const [every = '', length = '', factor = ''] = text.split(':')
-  const everyMs = parseDurationMs(every) ?? Number.NaN
-  const lengthMs = parseDurationMs(length) ?? Number.NaN
-  const number = Number(factor)
-  if (lengthMs > 0 && everyMs >= lengthMs && factor !== '' && number > 0)
-    return { everyMs, lengthMs, factor: number }
-  throw new MillraceError('usage.bench', `--burst: got "${text}", expected every:for:factor such as 60s:5s:3`)
 }

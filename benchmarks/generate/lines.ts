@@ -90,7 +90,7 @@ export interface JsonLineOptions {
   readonly bytes?: number
 }
 
-/** A record as a service writes it. Below 365 bytes it has fewer members, above it a `detail` of words. */
+/** A record as a service writes it. Below about 380 bytes it has fewer members; a `detail` of words fills the rest. */
 export function jsonLine(options: JsonLineOptions, level: string): string {
   const { service, seq, stamp, random, bytes } = options
   const small = `{"ts":"${stamp}","level":"${level.toLowerCase()}","service_name":"${service}","seq":${seq}`
@@ -103,9 +103,9 @@ export function jsonLine(options: JsonLineOptions, level: string): string {
     `"caller":"handler/request.go:${100 + (seq % 400)}","trace_id":"${hex(32, random)}","span_id":"${hex(16, random)}",` +
     `"http":{"method":"POST","path":"/v1/orders/${amount}","status":${status}},"latency_ms":${latency},` +
     `"amount_usd":${amount},"user_agent":"Mozilla/5.0 (X11)"`
-  const base = bytes !== undefined && bytes < whole.length + 1 ? small : whole
+  const base = bytes !== undefined && bytes < whole.length + DETAIL_BYTES ? small : whole
   const missing = (bytes ?? 0) - base.length - DETAIL_BYTES
-  return missing > 0 ? `${base},"detail":"${words(missing, random)}"}` : `${base}}`
+  return missing >= 0 ? `${base},"detail":"${words(missing, random)}"}` : `${base}}`
 }
 
 const DETAIL_BYTES = ',"detail":""}'.length

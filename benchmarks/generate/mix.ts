@@ -15,14 +15,16 @@ export const BURST_MIX: Mix = { INFO: 0.3, DEBUG: 0.05, WARN: 0.1, ERROR: 0.5, F
 /** `info=80,warn=15,error=5`: parts of any sum. Throws `usage.mix`. */
 export function parseMix(text: string): Mix {
   const parts = text.split(',').map((part): [LevelName, number] => {
-    const [name = '', amount = ''] = part.split('=')
+    const [name = '', amount = '', ...more] = part.split('=')
     const level = LEVELS.find((each) => each === name.trim().toUpperCase())
     const share = Number(amount)
-    if (level === undefined || amount.trim() === '' || !(share >= 0)) throw badMix(text, part)
+    if (level === undefined || amount.trim() === '' || more.length > 0 || !(share >= 0))
+      throw badMix(text, part)
     return [level, share]
   })
   const sum = parts.reduce((total, [, share]) => total + share, 0)
-  if (!(sum > 0)) throw badMix(text, text)
+  const isTwice = new Set(parts.map(([level]) => level)).size < parts.length
+  if (!(sum > 0 && Number.isFinite(sum)) || isTwice) throw badMix(text, text)
   return Object.fromEntries(parts.map(([level, share]) => [level, share / sum]))
 }
 

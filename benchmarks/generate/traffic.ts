@@ -1,5 +1,6 @@
 // Traffic of a synthetic cluster: pods that write at a rate, with a mix of levels, sizes, pieces, rotations and error bursts.
 import { type Block, type BlockOptions, makeBlock, recordBytesMax, SEQ_FROM } from './block.js'
+import { MillraceError, systemCode } from '../../protocol/errors.js'
 import { BURST_MIX, type LevelName, MISSION_MIX, type Mix } from './mix.js'
 import { openPodLog, type PodLog } from './pod-log.js'
 import { seededRandom } from './random.js'
@@ -49,18 +50,28 @@ interface Pod {
   next: number
 }
 
+/** Each has a file open: the system's bound is usually met before. */
+export const PODS_MAX = 100_000
+/** Each has a block of records in memory. */
+export const SERVICES_MAX = 10_000
+/** What ten digits number. */
+export const RECORDS_MAX = 10 * SEQ_FROM - SEQ_FROM
+
 const BLOCKS_BYTES_MAX = 64 * 1024 * 1024
+/** Records that are large, of services that are many: what the shortest blocks of all would take. */
+const MEMORY_BYTES_MAX = 1024 * 1024 * 1024
 const BLOCK_RECORDS_MAX = 1024
 const BLOCK_RECORDS_MIN = 4
 const BLOCK_BYTES_MAX = 1024 * 1024
 const BURST_EVERY = 4
-const SERVICES_MAX = 10
+const SERVICES_DEFAULT_MAX = 10
 
 export function createTraffic(options: TrafficOptions): Traffic {
   const random = seededRandom(options.seed)
-  const services = options.services ?? Math.min(options.pods, SERVICES_MAX)
+  const services = options.services ?? Math.min(options.pods, SERVICES_DEFAULT_MAX)
   const shape = { partials: options.partials ?? 0, texts: options.texts ?? 0, sizes: options.sizes, random }
   const records = blockRecords(services, recordBytesTypical(shape))
+  demandMemory(services, services * records * recordBytesMean(shape))
   const blocks = new Map<number, Block>()
   const counts: Partial<Record<LevelName, number>> = {}
   const stamp = createRunningStamp()
@@ -141,26 +152,50 @@ export function createTraffic(options: TrafficOptions): Traffic {
 }
 
 function openPods(options: TrafficOptions, services: number): Pod[] {
+  if (options.pods > PODS_MAX)
+    throw new MillraceError('usage.bench', `${options.pods} pods are too many: at most ${PODS_MAX}`)
   const weights = Array.from({ length: options.pods }, (_, n) => 1 / (n + 1) ** (options.skew ?? 0))
   const total = weights.reduce((sum, weight) => sum + weight, 0)
   return weights.map((weight, number) => {
     const own: number[] = []
     for (let service = number; service < services; service += options.pods) own.push(service)
     if (own.length === 0) own.push(number % services)
-    const log = openPodLog({
-      root: options.root,
-      namespace: options.namespace ?? 'shop',
-      service: serviceName(own[0] as number),
-      number,
-      rotateBytes: options.rotateBytes ?? 0,
-      keepRotated: options.keepRotated,
-    })
+    const log = openLog(options, serviceName(own[0] as number), number)
     return { log, services: own, share: weight / total, turn: 0, next: 0 }
   })
 }
 
+function openLog(options: TrafficOptions, service: string, number: number): PodLog {
+  try {
+    return openPodLog({
+      root: options.root,
+      namespace: options.namespace ?? 'shop',
+      service,
+      number,
+      rotateBytes: options.rotateBytes ?? 0,
+      keepRotated: options.keepRotated,
+    })
+  } catch (cause) {
+    const code = systemCode(cause)
+    if (code !== 'EMFILE' && code !== 'ENFILE') throw cause
+    const text = `${options.pods} pods are too many: after ${number} files the system opens no more (${code}); take fewer, or raise \`ulimit -n\``
+    throw new MillraceError('usage.bench', text, { cause })
+  }
+}
+
 function recordBytesTypical({ sizes }: Pick<BlockOptions, 'sizes'>): number {
   return sizes === undefined ? 410 : recordBytesMax({ sizes, partials: 0 })
+}
+
+/** At most; pieces are few of the records, but large. */
+function recordBytesMean(shape: Pick<BlockOptions, 'sizes' | 'partials'>): number {
+  return recordBytesTypical(shape) + shape.partials * recordBytesMax(shape)
+}
+
+function demandMemory(services: number, bytes: number): void {
+  if (bytes <= MEMORY_BYTES_MAX) return
+  const text = `records of ${services} services would take ${Math.round(bytes / 1e6)} MB of memory; take fewer services, or shorter records`
+  throw new MillraceError('usage.bench', text)
 }
 
 /** Few services have long blocks, many have short ones: all together stay within their bound. */

@@ -1,5 +1,6 @@
 // The options of a benchmark: declared once, read from the command line, shown by --help.
 import { parseArgs } from 'node:util'
+import { parseDurationMs } from '../../protocol/config/values.js'
 import { MillraceError, saidOf } from '../../protocol/errors.js'
 
 export interface OptionDeclaration {
@@ -16,12 +17,22 @@ export type Declarations = Readonly<Record<string, OptionDeclaration>>
 export interface Options {
   has(name: string): boolean
   text(name: string): string
-  /** Throws `usage.bench` below `least` or for what is no number. */
-  number(name: string, least?: number): number
+  /** Throws `usage.bench` below `least` (0), above `most`, or for what is no finite number. */
+  number(name: string, least?: number, most?: number): number
+  /** A whole number. Throws as `number` does. */
+  count(name: string, least?: number, most?: number): number
+  /** In ms, more than none. Throws `usage.bench` for what is no duration. */
+  durationMs(name: string): number
   /** `1,10,100`. Throws as `number` does. */
-  numbers(name: string): readonly number[]
+  numbers(name: string, least?: number): readonly number[]
   /** As given and as defaulted, for the report. */
   all(): Readonly<Record<string, string | boolean>>
+}
+
+interface Bounds {
+  readonly least?: number | undefined
+  readonly most?: number | undefined
+  readonly isWhole?: boolean
 }
 
 /** Throws `usage.bench` for an unknown option or a missing value. */
@@ -32,10 +43,19 @@ export function readOptions(declared: Declarations, words: readonly string[], of
     const option = declared[name]
     return values[name] ?? (quick ? (option?.quick ?? option?.default) : option?.default)
   }
-  const toNumber = (name: string, text: string, least: number): number => {
+  const toNumber = (
+    name: string,
+    text: string,
+    { least = 0, most = Number.MAX_VALUE, isWhole = false }: Bounds,
+  ): number => {
     const number = Number(text)
-    if (text.trim() !== '' && number >= least) return number
-    throw new MillraceError('usage.bench', `--${name}: got "${text}", expected a number of at least ${least}`)
+    const fits = number >= least && number <= most && (!isWhole || Number.isSafeInteger(number))
+    if (text.trim() !== '' && fits) return number
+    const upTo = most === Number.MAX_VALUE ? '' : ` and at most ${most}`
+    throw new MillraceError(
+      'usage.bench',
+      `--${name}: got "${text}", expected a ${isWhole ? 'whole ' : ''}number of at least ${least}${upTo}`,
+    )
   }
   const text = (name: string): string => {
     const value = valueOf(name)
@@ -45,11 +65,20 @@ export function readOptions(declared: Declarations, words: readonly string[], of
   return {
     has: (name) => valueOf(name) !== undefined && valueOf(name) !== false,
     text,
-    number: (name, least = 0) => toNumber(name, text(name), least),
-    numbers: (name) =>
+    number: (name, least, most) => toNumber(name, text(name), { least, most }),
+    count: (name, least, most) => toNumber(name, text(name), { least, most, isWhole: true }),
+    durationMs(name) {
+      const ms = parseDurationMs(text(name))
+      if (ms !== undefined && ms > 0) return ms
+      throw new MillraceError(
+        'usage.bench',
+        `--${name}: got "${text(name)}", expected a duration of more than none, such as 30s or 10m`,
+      )
+    },
+    numbers: (name, least) =>
       text(name)
         .split(',')
-        .map((part) => toNumber(name, part, 0)),
+        .map((part) => toNumber(name, part, { least })),
     all: () =>
       Object.fromEntries(
         Object.keys(declared).flatMap((name) => {

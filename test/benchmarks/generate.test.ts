@@ -4,12 +4,12 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { burstOf, sizesOf } from '../../benchmarks/generate/command.js'
+import { burstOf, namespaceOf, sizesOf } from '../../benchmarks/generate/values.js'
 import { parseMix } from '../../benchmarks/generate/mix.js'
 import { inBurst, paceTraffic } from '../../benchmarks/generate/pace.js'
 import { SEQ_FROM } from '../../benchmarks/generate/block.js'
 import { createTraffic, type TrafficOptions } from '../../benchmarks/generate/traffic.js'
-import { systemClock } from '../../runtime/clock.js'
+import { type Clock, systemClock } from '../../runtime/clock.js'
 
 const FROM_MS = Date.UTC(2026, 0, 2, 3, 4, 5)
 const folder = mkdtempSync(join(tmpdir(), 'millrace-generate-'))
@@ -146,7 +146,7 @@ test('more services than pods all get their turn, and a pod writes what its shar
 })
 
 test('sizes are what was asked for', () => {
-  for (const bytes of [150, 400, 1600, 16_000]) {
+  for (const bytes of [128, 150, 366, 378, 390, 400, 1600, 16_000]) {
     const { files } = generate(50, { sizes: [bytes, bytes] })
     for (const content of demandEachOnce(files, 50)) assert.equal(content.length, bytes)
   }
@@ -180,14 +180,57 @@ test('pacing stops at its number of records, and at a stop', async () => {
   demandEachOnce(readFiles(root), 25_000)
 })
 
+test('a rate that no disk keeps up with ends in its time, and at a stop', async () => {
+  const root = join(folder, 'too-fast')
+  mkdirSync(root)
+  const traffic = createTraffic({ root, pods: 2, seed: 1 })
+  let nowMs = 1000
+  const clock: Clock = { ...systemClock, monotonic: () => (nowMs += 5) }
+  await paceTraffic(traffic, { rate: 1e12, durationMs: 50 }, clock, new AbortController().signal)
+  const written = traffic.written()
+  assert.ok(written > 0 && written < 200_000, `${written} records`)
+  const stop = new AbortController()
+  setImmediate(() => stop.abort())
+  await paceTraffic(traffic, { rate: 1e12 }, clock, stop.signal)
+  traffic.close()
+  assert.ok(traffic.written() - written < 200_000, `${traffic.written() - written} more records`)
+})
+
+test('a tick that owes more than one step writes all of it, and no more', async () => {
+  const root = join(folder, 'steps')
+  mkdirSync(root)
+  const traffic = createTraffic({ root, pods: 1, seed: 1, sizes: [128, 128] })
+  const stop = new AbortController()
+  let nowMs = 0
+  const after: Clock['after'] = (delayMs, run) => {
+    if (nowMs > 0) stop.abort()
+    else nowMs = delayMs
+    return systemClock.after(0, run)
+  }
+  const clock: Clock = { ...systemClock, monotonic: () => nowMs, after }
+  await paceTraffic(traffic, { rate: 5_000_000 }, clock, stop.signal)
+  traffic.close()
+  assert.ok(Math.abs(traffic.written() - 50_000) <= 5, `${traffic.written()} records`)
+})
+
 test('what cannot be meant is refused with the form that can', () => {
   assert.throws(() => parseMix('info=80,loud=20'), /"loud=20" of "info=80,loud=20" is not understood/)
   assert.throws(() => parseMix('info='), /not understood/)
+  for (const mix of ['info=Infinity,error=1', 'info=1e308,warn=1e308', 'info=1=2', 'info=1,info=2'])
+    assert.throws(() => parseMix(mix), /not understood/, mix)
   assert.deepEqual(parseMix('info=3,error=1'), { INFO: 0.75, ERROR: 0.25 })
   assert.throws(() => sizesOf('big'), /expected a size/)
   assert.throws(() => sizesOf('400..100'), /expected a size/)
-  assert.deepEqual(sizesOf('100..400'), [100, 400])
+  for (const size of ['1', '127', '200..300..400', '2MB', '', '200..'])
+    assert.throws(() => sizesOf(size), /expected a size/, size)
+  assert.deepEqual(sizesOf('200..400'), [200, 400])
+  assert.deepEqual(sizesOf('4KiB'), [4096, 4096])
+  for (const namespace of ['', 'a_b c', '../../etc', 'Shop', 'shop-', 'x'.repeat(64)])
+    assert.throws(() => namespaceOf(namespace), /--namespace: got/, namespace)
+  assert.equal(namespaceOf('team-7'), 'team-7')
   assert.throws(() => burstOf('60s:5s'), /every:for:factor/)
+  for (const burst of ['60s:5s:3:9', '60s:5s:Infinity'])
+    assert.throws(() => burstOf(burst), /every:for:factor/)
   const burst = burstOf('60s:5s:3')
   assert.deepEqual(burst, { everyMs: 60_000, lengthMs: 5000, factor: 3 })
   assert.deepEqual([inBurst(0, burst), inBurst(56_000, burst), inBurst(60_000, burst)], [false, true, false])
