@@ -1,12 +1,11 @@
 // A node under steady load with rotations for minutes or hours: does memory grow, do descriptors stay open, does it fall behind?
-import { parseDurationMs } from '../../protocol/config/values.js'
-import { MillraceError } from '../../protocol/errors.js'
 import { createTraffic } from '../generate/traffic.js'
 import type { Bench, Case, Measurement } from '../harness/bench.js'
 import { courseCurve, type Sample, slope, watchNode } from '../harness/course.js'
 import { startLiveNode } from '../harness/node.js'
 import { writeOpenLoop } from '../harness/open-loop.js'
 import { parseLoopCase } from '../harness/parse-loop.js'
+import { summarize } from '../harness/statistics.js'
 import { type Scratch, writeCorpus } from '../harness/scratch.js'
 import { arrived } from './arrived.js'
 
@@ -18,12 +17,26 @@ const REFERENCE = 'JSON.parse loop at that rate'
 const REFERENCE_RECORDS_MAX = 200_000
 /** While a heap finds its size it grows: the slope is that of what follows. */
 const WARM_SHARE = 0.3
+/**
+ * Memory is flat when the median RSS of the last third of a run is at most so much above that of the middle third; the first is for the
+ * heap to find its size. A slope over minutes, told for an hour, would judge what is left of the warm-up.
+ */
+const GROWTH_PERCENT_MAX = 5
+/** Garbage comes and goes within seconds: thirds of a shorter run tell nothing. */
+const JUDGED_SECONDS_MIN = 60
 
 export const soakBench: Bench = {
   name: 'soak',
   summary: 'steady load with rotations for long: growth of memory, open descriptors, lag',
   metrics: [
     { key: 'rssSlope', label: 'RSS grows', unit: 'MB an hour', better: 'lower', digits: 1 },
+    {
+      key: 'rssGrowthPercent',
+      label: 'median RSS, last third over middle third',
+      unit: '%',
+      better: 'lower',
+      digits: 1,
+    },
     { key: 'rssMegabytes', label: 'RSS at the end', unit: 'MB', better: 'lower' },
     { key: 'peakRssMegabytes', label: 'peak RSS', unit: 'MB', better: 'lower' },
     { key: 'descriptorsFirst', label: 'descriptors when warm', unit: '', better: 'neither' },
@@ -44,15 +57,13 @@ export const soakBench: Bench = {
   },
   async open(options, kit) {
     const { scratch } = kit
-    const durationMs = parseDurationMs(options.text('for'))
-    if (durationMs === undefined)
-      throw new MillraceError(
-        'usage.bench',
-        `--for: got "${options.text('for')}", expected a duration such as 10m`,
-      )
+    const durationMs = options.durationMs('for')
     const rate = options.number('rate', 1)
     const sinks = await kit.sinks()
     let samples: readonly Sample[] = []
+    const notes = [
+      'lag is what is written and not acknowledged by both, in seconds of the rate; all records arrived in the end, else there is no report',
+    ]
     return {
       cases: [
         loopAtRate(scratch, rate),
@@ -64,7 +75,7 @@ export const soakBench: Bench = {
             const root = scratch.fresh('soak')
             const traffic = createTraffic({
               root,
-              pods: options.number('pods', 1),
+              pods: options.count('pods', 1),
               seed: 1,
               rotateBytes: options.number('rotate') * 1e6,
               keepRotated: KEEP_ROTATED,
@@ -87,8 +98,13 @@ export const soakBench: Bench = {
               await arrived(sinks, traffic.written())
               await course.end()
               const usage = node.usage()
+              const figures = courseFigures(course.samples, rate)
+              if (figures['rssGrowthPercent'] === undefined)
+                notes.push(
+                  `too short to judge whether memory grows: that takes ${JUDGED_SECONDS_MIN} s (--for 90s)`,
+                )
               return {
-                ...courseFigures(course.samples, rate),
+                ...figures,
                 peakRssMegabytes: usage.peakRssBytes / 1e6,
                 cpuPercent: (100_000 * (usage.cpuSeconds - cpuBefore)) / durationMs,
                 records: traffic.written(),
@@ -101,10 +117,11 @@ export const soakBench: Bench = {
           },
         },
       ],
-      notes: [
-        'lag is what is written and not acknowledged by both, in seconds of the rate; all records arrived in the end, else there is no report',
+      notes,
+      bars: [
+        { what: 'memory under load', case: CASE, metric: 'peakRssMegabytes', most: 250 },
+        { what: 'memory stays flat', case: CASE, metric: 'rssGrowthPercent', most: GROWTH_PERCENT_MAX },
       ],
-      bars: [{ what: 'memory under load', case: CASE, metric: 'peakRssMegabytes', most: 250 }],
       plots: () => [
         {
           title: 'memory and journal',
@@ -147,6 +164,7 @@ export function courseFigures(samples: readonly Sample[], rate: number): Measure
   const last = samples.at(-1)
   return {
     rssSlope: slope(warm.map(({ seconds, rssMegabytes }) => [seconds / 3600, rssMegabytes] as const)),
+    ...growthFigure(samples),
     rssMegabytes: last?.rssMegabytes ?? 0,
     descriptorsFirst: warm[0]?.descriptors ?? 0,
     descriptorsLast: last?.descriptors ?? 0,
@@ -156,6 +174,18 @@ export function courseFigures(samples: readonly Sample[], rate: number): Measure
     ),
     journalMegabytesMost: Math.max(0, ...samples.map(({ journalMegabytes }) => journalMegabytes)),
   }
+}
+
+/** Nothing for a run that is too short to judge. */
+function growthFigure(samples: readonly Sample[]): Measurement {
+  const seconds = samples.at(-1)?.seconds ?? 0
+  if (seconds < JUDGED_SECONDS_MIN) return {}
+  const medianOf = (third: number): number | undefined => {
+    const within = samples.filter((each) => Math.min(2, Math.floor((3 * each.seconds) / seconds)) === third)
+    return within.length === 0 ? undefined : summarize(within.map(({ rssMegabytes }) => rssMegabytes)).median
+  }
+  const [middle, last] = [medianOf(1), medianOf(2)]
+  return middle === undefined || last === undefined ? {} : { rssGrowthPercent: (100 * last) / middle - 100 }
 }
 
 /** A line a minute, so that a soak of hours shows that it lives. */

@@ -77,3 +77,24 @@ test('the slope of a course is that of its line, and its figures leave the warm-
   )
   assert.equal(figures['journalMegabytesMost'], 9)
 })
+
+test('memory that leaks is seen by its growth, the warm-up is none, and a short run is not judged', () => {
+  const growthOf = (seconds: number, rss: (share: number) => number): number | undefined => {
+    const samples = Array.from({ length: 90 }, (_, n) => ({
+      seconds: (n * seconds) / 89,
+      rssMegabytes: rss(n / 89),
+      descriptors: 40,
+      journalMegabytes: 1,
+      writtenRecords: 0,
+      acknowledgedRecords: 0,
+      readRecords: 0,
+    }))
+    return courseFigures(samples, 100)['rssGrowthPercent']
+  }
+  assert.ok(Math.abs(growthOf(90, (share) => (share < 0.33 ? 130 + 300 * share : 240)) ?? 99) < 0.1)
+  assert.ok((growthOf(90, (share) => 130 + 100 * share) ?? 0) > 15)
+  assert.equal(
+    growthOf(59, (share) => 130 + 100 * share),
+    undefined,
+  )
+})
