@@ -5,10 +5,11 @@ import { type RunningNode, startNode } from '../../cli/node.js'
 import { loadConfig } from '../../runtime/config/load.js'
 import { createTextMemory, openLiveText } from '../../runtime/live-text.js'
 import { createLogger } from '../../runtime/log.js'
+import { createTraffic } from '../generate/traffic.js'
 import type { Bench, Case, Measurement } from '../harness/bench.js'
 import { createLatencies } from '../harness/histogram.js'
 import { writeNodeConfig } from '../harness/node.js'
-import { type Scratch, writeCorpus } from '../harness/scratch.js'
+import type { Scratch } from '../harness/scratch.js'
 import type { Sinks } from '../harness/sinks.js'
 
 interface Scene {
@@ -20,6 +21,11 @@ const GAP_MS = 5
 const ECHO_MS_MAX = 5000
 /** What starting costs is not idling. */
 const SETTLE_MS = 2000
+/** So many records wait to be read between two reloads: the load has no end before the last of them. */
+const WAITING_RECORDS = 100_000
+/** Read files go, so that the load takes no more of the disk the longer it is. */
+const ROTATE_BYTES = 10 * 1024 * 1024
+const KEEP_ROTATED = 3
 const RULES = [
   { when: 'error_rate > 0.05 AND p99_latency > 200ms', keep: 1, for: '30s' },
   { when: 'status_code IN [500, 502, 504]', keep: 1 },
@@ -52,15 +58,21 @@ export const reloadBench: Bench = {
       value: 'n',
       default: '1000',
       quick: '50',
-      text: 'at most so many under load; it ends with the corpus',
+      text: 'under full load',
     },
     'idle-reloads': { value: 'n', default: '200', quick: '20', text: 'on an idle node' },
-    records: { value: 'n', default: '600000', quick: '30000', text: 'records of the load' },
+    records: {
+      value: 'n',
+      default: '10000000',
+      quick: '1000000',
+      text: 'of the load, at most: it ends with the reloads',
+    },
   },
   async open(options, kit) {
     const scene: Scene = { scratch: kit.scratch, sinks: await kit.sinks() }
-    const [idle, busy] = [options.number('idle-reloads', 1), options.number('reloads', 1)]
-    const records = options.number('records', 1)
+    const [idle, busy] = [options.count('idle-reloads', 1), options.count('reloads', 1)]
+    const records = options.count('records', 1)
+    const notes: string[] = []
     const measured = (name: string, measure: () => Promise<Measurement>): Case => ({
       name,
       role: 'measured',
@@ -76,9 +88,15 @@ export const reloadBench: Bench = {
         measured('idle, the file', () =>
           onIdleNode(scene, (node, file) => measure(idle, () => reloadFile(node, file))),
         ),
-        measured(LOADED, () => onBusyNode(scene, records, busy)),
+        measured(LOADED, async () => {
+          const measurement = await onBusyNode(scene, records, busy)
+          if ((measurement['reloads'] ?? 0) < busy)
+            notes.push(`${LOADED}: ended early, since all of the ${records} records had been read`)
+          return measurement
+        }),
       ],
       bars: [{ what: 'a change reaches every hot path', case: LOADED, metric: 'p99Millis', most: 20 }],
+      notes,
     }
   },
 }
@@ -96,10 +114,21 @@ async function onIdleNode(
   }
 }
 
-/** While a corpus is read through the default sampling at full speed; it ends when the corpus does. */
+/** While records are read through the default sampling at full speed. They are written between the reloads, and end at `records`. */
 async function onBusyNode(scene: Scene, records: number, reloads: number): Promise<Measurement> {
   const root = scene.scratch.fresh('reload-busy')
-  writeCorpus(root, records, { pods: 10 })
+  const traffic = createTraffic({
+    root,
+    pods: 10,
+    seed: 1,
+    rotateBytes: ROTATE_BYTES,
+    keepRotated: KEEP_ROTATED,
+  })
+  const feed = (read: number): void => {
+    const count = Math.min(WAITING_RECORDS + read, records) - traffic.written()
+    if (count > 0) traffic.write(count, Date.now() - 1000, Date.now())
+  }
+  feed(0)
   const { node } = await start(scene, root)
   try {
     const read = (): number => node.status().counters.readRecords
@@ -107,15 +136,19 @@ async function onBusyNode(scene: Scene, records: number, reloads: number): Promi
     const measured = await measure(
       reloads,
       (n) => reloadSection(node, n),
-      () => read() < records,
+      () => {
+        feed(read())
+        return read() < records
+      },
     )
     return { ...measured, recordsPerSecond: (read() * 1000) / (performance.now() - startedMs) }
   } finally {
+    traffic.close()
     await node.stop()
   }
 }
 
-/** At least once, whatever `goOn` says. Beside each reload the echo is asked; without a reload it is all that is measured. */
+/** At least once; after each `goOn` is asked. Beside each reload the echo is asked; without a reload it is all that is measured. */
 async function measure(
   times: number,
   reload?: (n: number) => Promise<number>,
@@ -125,9 +158,10 @@ async function measure(
   const echo = startEcho()
   try {
     await echo.ask()
-    for (let n = 0; n < times && (n === 0 || goOn()); n++) {
+    for (let n = 0; n < times; n++) {
       echoes.addMillis(await echo.ask())
       if (reload !== undefined) reloads.addMillis(await reload(n))
+      if (!goOn()) break
       await sleep(GAP_MS)
     }
   } finally {
