@@ -4,9 +4,10 @@ import { type Declarations, optionLines, type Options, readOptions } from './har
 import { format } from './harness/runner.js'
 import { aligned, renderReport } from './harness/table.js'
 import { measure, save, wordsOf } from './measure.js'
-import { updateNumbers } from './numbers.js'
-import { BENCHES } from './registry.js'
-import { saidOf } from '../protocol/errors.js'
+import { demandMarkers, updateNumbers } from './numbers.js'
+import { demandWritable, openFolder } from './output.js'
+import { loadBench } from './registry.js'
+import { MillraceError, saidOf } from '../protocol/errors.js'
 
 export const ALL_SUMMARY = 'every benchmark in turn; write all results and the figures of the README'
 
@@ -69,14 +70,16 @@ export async function allCommand(words: readonly string[], stop?: AbortSignal): 
     return 0
   }
   const endMs = performance.now() + options.number('minutes', 0) * 60_000
+  const steps = stepsOf(options)
+  const readme = readmeOf(options)
+  openFolder('--out', options.text('out'))
   const rows: [step: string, outcome: Outcome, seconds: string][] = []
-  for (const step of stepsOf(options)) {
+  for (const step of steps) {
     const fromMs = performance.now()
     const outcome = await runStep(step, options, endMs, stop)
     rows.push([step.words.join(' '), outcome, format((performance.now() - fromMs) / 1000)])
   }
-  const readme = options.text('readme')
-  if (existsSync(readme)) updateNumbers(readme, options.text('out'))
+  if (readme !== undefined) updateNumbers(readme, options.text('out'))
   process.stdout.write(`${aligned([['', '', 'seconds'], ...rows], 2).join('\n')}\n`)
   return rows.some(([, outcome]) => outcome === 'failed') ? 1 : 0
 }
@@ -84,7 +87,19 @@ export async function allCommand(words: readonly string[], stop?: AbortSignal): 
 function stepsOf(options: Options): readonly Step[] {
   if (!options.has('only')) return STEPS
   const names = options.text('only').split(',')
-  return STEPS.filter(({ words: [name] }) => names.includes(name))
+  const known = [...new Set(STEPS.map(({ words: [name] }) => name))]
+  const unknown = names.find((name) => !known.includes(name))
+  if (unknown === undefined) return STEPS.filter(({ words: [name] }) => names.includes(name))
+  throw new MillraceError('usage.bench', `--only: there is no "${unknown}"; there are ${known.join(', ')}`)
+}
+
+/** One that was not named need not be there. Throws `usage.*` where the figures would find no place. */
+function readmeOf(options: Options): string | undefined {
+  const readme = options.text('readme')
+  if (!existsSync(readme) && readme === OPTIONS['readme']?.default) return undefined
+  demandMarkers(readme)
+  demandWritable('--readme', readme)
+  return readme
 }
 
 /** At the end of its time a step ends with the rounds it has; one without a whole round leaves the results as they were. */
@@ -103,12 +118,11 @@ async function runStep(
     ...(stop === undefined ? [] : [stop]),
   ])
   try {
-    const bench = await BENCHES[name]?.()
-    if (bench === undefined) throw new Error('there is no such benchmark')
+    const bench = await loadBench(name, 'bench all')
     const report = await measure(bench, wordsOf(bench, quick ? quickWords(words) : words), say, ending)
     if (report.rounds === 0) return 'left out'
-    save(report, options.text('out'))
     process.stdout.write(`${renderReport(report)}\n\n`)
+    save(report, options.text('out'))
     return 'written'
   } catch (error) {
     // One that cannot run here, for want of a server perhaps, must not cost the others their figures.

@@ -1,14 +1,14 @@
 // `npm run bench:check`: short runs, compared by their ratios with the committed ones; says what got worse, and never fails on noise.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { MillraceError } from '../protocol/errors.js'
+import { type BaselineFile, readBaselines, writeBaselines } from './baselines.js'
 import type { Bench } from './harness/bench.js'
 import { type Baseline, baselineOf, compare, type Comparison } from './harness/compare.js'
 import { describeMachine, type Machine, machineText } from './harness/machine.js'
 import { type Declarations, optionLines, readOptions } from './harness/options.js'
 import { runBench } from './harness/runner.js'
 import { aligned } from './harness/table.js'
-import { BENCHES } from './registry.js'
+import { demandWritable } from './output.js'
+import { loadBench } from './registry.js'
 
 export const CHECK_SUMMARY = 'short runs; compare their ratios with the committed ones'
 
@@ -26,12 +26,6 @@ const CHECK_OPTIONS: Declarations = {
   help: { text: 'show this' },
 }
 
-interface BaselineFile {
-  readonly at: string
-  readonly machine: Machine
-  readonly benches: readonly Baseline[]
-}
-
 /** Exits 1 only with --strict. Throws `usage.*`. */
 export async function checkCommand(words: readonly string[], stop?: AbortSignal): Promise<0 | 1> {
   const options = readOptions(CHECK_OPTIONS, words, 'bench check')
@@ -42,19 +36,25 @@ export async function checkCommand(words: readonly string[], stop?: AbortSignal)
     return 0
   }
   const file = options.has('file') ? options.text('file') : RESULTS
+  const benches = await Promise.all(
+    options
+      .text('only')
+      .split(',')
+      .map((name) => loadBench(name, '--only')),
+  )
+  const rounds = options.count('rounds', 1)
+  if (options.has('update')) demandWritable('--file', file)
   const committed = options.has('update') ? undefined : readBaselines(file)
   const machine = describeMachine()
   const measured: { bench: Bench; baseline: Baseline }[] = []
-  for (const name of options.text('only').split(',')) {
+  for (const bench of benches) {
     if (stop?.aborted === true) break
-    const bench = await loadBench(name)
-    measured.push({ bench, baseline: await quickRun(bench, options.number('rounds', 1), stop) })
+    measured.push({ bench, baseline: await quickRun(bench, rounds, stop) })
   }
   if (committed === undefined) {
-    const benches = measured.map(({ baseline }) => baseline)
-    const text: BaselineFile = { at: new Date().toISOString(), machine, benches }
-    writeFileSync(file, `${JSON.stringify(text, undefined, 2)}\n`)
-    process.stdout.write(`${file}: ratios of ${benches.map(({ bench }) => bench).join(', ')}\n`)
+    const baselines = measured.map(({ baseline }) => baseline)
+    writeBaselines(file, { at: new Date().toISOString(), machine, benches: baselines })
+    process.stdout.write(`${file}: ratios of ${baselines.map(({ bench }) => bench).join(', ')}\n`)
     return 0
   }
   const comparisons = measured.flatMap(({ bench, baseline }) => {
@@ -69,12 +69,6 @@ export async function checkCommand(words: readonly string[], stop?: AbortSignal)
   return options.has('strict') && comparisons.some(({ verdict }) => verdict === 'worse') ? 1 : 0
 }
 
-async function loadBench(name: string): Promise<Bench> {
-  const load = BENCHES[name]
-  if (load === undefined) throw new MillraceError('usage.bench', `--only: there is no benchmark "${name}"`)
-  return load()
-}
-
 async function quickRun(bench: Bench, rounds: number, stop: AbortSignal | undefined): Promise<Baseline> {
   const report = await runBench(bench, {
     options: readOptions({ ...bench.options, quick: { text: '' } }, ['--quick'], `bench ${bench.name}`),
@@ -84,21 +78,6 @@ async function quickRun(bench: Bench, rounds: number, stop: AbortSignal | undefi
     ...(stop === undefined ? {} : { stop }),
   })
   return baselineOf(report)
-}
-
-function readBaselines(file: string): BaselineFile {
-  if (!existsSync(file))
-    throw new MillraceError('usage.bench', `${file} does not exist; write it with \`bench check --update\``)
-  try {
-    const { at, machine, benches } = JSON.parse(readFileSync(file, 'utf8')) as BaselineFile
-    if (Array.isArray(benches)) return { at, machine, benches }
-  } catch (cause) {
-    throw new MillraceError('usage.bench', `${file} is no file of ratios: ${String(cause)}`, { cause })
-  }
-  throw new MillraceError(
-    'usage.bench',
-    `${file} is no file of ratios; write it anew with \`bench check --update\``,
-  )
 }
 
 export function comparisonText(

@@ -1,5 +1,4 @@
 // The benchmarks' command line, for `npm run bench -- …` and `millrace bench …` alike: a benchmark, `generate`, `check`, `all`, or the list.
-import { MillraceError } from '../protocol/errors.js'
 import { ALL_SUMMARY, allCommand } from './all.js'
 import { checkCommand, CHECK_SUMMARY } from './check.js'
 import { GENERATE_SUMMARY, generateCommand } from './generate/command.js'
@@ -7,7 +6,8 @@ import type { Bench } from './harness/bench.js'
 import { optionLines } from './harness/options.js'
 import { renderReport } from './harness/table.js'
 import { measure, save, SHARED, wordsOf } from './measure.js'
-import { BENCHES } from './registry.js'
+import { openFolder } from './output.js'
+import { BENCHES, loadBench } from './registry.js'
 
 /** `stop` ends a run at the end of its present measurement. Resolves to the exit code. Throws `usage.*`. */
 export async function benchMain(words: readonly string[], stop?: AbortSignal): Promise<0 | 1> {
@@ -16,21 +16,17 @@ export async function benchMain(words: readonly string[], stop?: AbortSignal): P
   if (name === 'generate') return generateCommand(rest, stop)
   if (name === 'check') return checkCommand(rest, stop)
   if (name === 'all') return allCommand(rest, stop)
-  const load = BENCHES[name]
-  if (load === undefined)
-    throw new MillraceError(
-      'usage.bench',
-      `bench: there is no "${name}"; there are ${Object.keys(BENCHES).join(', ')}, generate, check and all`,
-    )
-  return runOne(await load(), rest, stop)
+  return runOne(await loadBench(name, 'bench', ['generate', 'check', 'all']), rest, stop)
 }
 
 async function runOne(bench: Bench, words: readonly string[], stop?: AbortSignal): Promise<0 | 1> {
   const options = wordsOf(bench, words)
   if (options.has('help')) return print(helpText(bench))
+  if (options.has('out')) openFolder('--out', options.text('out'))
   const report = await measure(bench, options, (line) => void process.stderr.write(`${line}\n`), stop)
+  print(options.has('json') ? JSON.stringify(report) : renderReport(report))
   if (options.has('out')) save(report, options.text('out'))
-  return print(options.has('json') ? JSON.stringify(report) : renderReport(report))
+  return 0
 }
 
 async function listText(): Promise<string> {

@@ -1,11 +1,12 @@
 // One benchmark with its words from the command line: its options and those of the runner, the run, and its files.
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Bench } from './harness/bench.js'
 import { type Declarations, type Options, readOptions } from './harness/options.js'
 import { renderPlot } from './harness/plot.js'
 import { type Report, reportName } from './harness/report.js'
 import { runBench } from './harness/runner.js'
+import { cannotSave, openFolder } from './output.js'
 
 export const SHARED: Declarations = {
   rounds: { value: 'n', text: 'rounds in which every case is measured once' },
@@ -36,11 +37,11 @@ export async function measure(
       `bench ${bench.name}`,
     ),
     rounds: options.has('rounds')
-      ? options.number('rounds', 1)
+      ? options.count('rounds', 1)
       : options.has('quick')
         ? rounds.quick
         : rounds.default,
-    warmUp: options.has('warm-up') ? options.number('warm-up') : rounds.warmUp,
+    warmUp: options.has('warm-up') ? options.count('warm-up') : rounds.warmUp,
     say,
     ...(stop === undefined ? {} : { stop }),
   })
@@ -54,10 +55,14 @@ function ownWords(bench: Bench, all: Readonly<Record<string, string | boolean>>)
   })
 }
 
-/** NAME.json and NAME.svg; a variant has files of its own. */
+/** NAME.json and NAME.svg; a variant has files of its own. Throws `usage.write`. */
 export function save(report: Report, folder: string): void {
-  mkdirSync(folder, { recursive: true })
+  openFolder('--out', folder)
   const file = join(folder, reportName(report))
-  writeFileSync(`${file}.json`, `${JSON.stringify(report, undefined, 2)}\n`)
-  writeFileSync(`${file}.svg`, renderPlot(report))
+  try {
+    writeFileSync(`${file}.json`, `${JSON.stringify(report, undefined, 2)}\n`)
+    writeFileSync(`${file}.svg`, renderPlot(report))
+  } catch (cause) {
+    throw cannotSave('--out', file, cause)
+  }
 }

@@ -1,7 +1,7 @@
 // The figures of the README, made from the reports in benchmarks/results: what it claims is what a report there shows.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { MillraceError } from '../protocol/errors.js'
+import { MillraceError, saidOf, systemCode } from '../protocol/errors.js'
 import { machineText } from './harness/machine.js'
 import { type BarReport, type CaseReport, REPORT_VERSION, type Report } from './harness/report.js'
 import { format } from './harness/runner.js'
@@ -18,14 +18,28 @@ const PIPELINES = [
 
 /** Rewrites what stands between the markers. Throws `usage.bench` where they are missing. */
 export function updateNumbers(readme: string, results: string): void {
-  const text = readFileSync(readme, 'utf8')
-  const [from, to] = [text.indexOf(FROM), text.indexOf(TO)]
-  if (from < 0 || to < from)
-    throw new MillraceError('usage.bench', `${readme} has no ${FROM} and ${TO}, between which the figures go`)
+  const { text, from, to } = demandMarkers(readme)
   writeFileSync(
     readme,
     `${text.slice(0, from)}${FROM}\n${numbersText(readReports(results))}${text.slice(to)}`,
   )
+}
+
+/** Throws `usage.bench` where they, or the file, are missing. */
+export function demandMarkers(readme: string): { text: string; from: number; to: number } {
+  const text = textOf(readme)
+  const [from, to] = [text.indexOf(FROM), text.indexOf(TO)]
+  if (from >= 0 && to >= from) return { text, from, to }
+  throw new MillraceError('usage.bench', `${readme} has no ${FROM} and ${TO}, between which the figures go`)
+}
+
+function textOf(readme: string): string {
+  try {
+    return readFileSync(readme, 'utf8')
+  } catch (cause) {
+    const code = systemCode(cause) ?? saidOf(cause)
+    throw new MillraceError('usage.bench', `--readme: ${readme} can not be read (${code})`, { cause })
+  }
 }
 
 /** All reports of a folder, whatever else lies in it. */

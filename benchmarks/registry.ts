@@ -1,4 +1,5 @@
 // The list of benchmarks. A new one is a file in benches/ that exports a Bench, and a line here.
+import { MillraceError } from '../protocol/errors.js'
 import type { Bench } from './harness/bench.js'
 
 /** Loaded on demand: most need things that the others do not. */
@@ -20,4 +21,12 @@ export const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   overload: async () => (await import('./benches/overload.js')).overloadBench,
   scaling: async () => (await import('./benches/scaling.js')).scalingBench,
   peers: async () => (await import('./benches/peers.js')).peersBench,
+}
+
+/** Throws `usage.bench` for one that there is not; `where` begins its message, and `others` are further words that fit there. */
+export function loadBench(name: string, where: string, others: readonly string[] = []): Promise<Bench> {
+  const load = Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined
+  if (load !== undefined) return load()
+  const known = [...Object.keys(BENCHES), ...others].join(', ')
+  throw new MillraceError('usage.bench', `${where}: there is no "${name}"; there are ${known}`)
 }

@@ -171,3 +171,11 @@ test('a metric that is declared and that nothing counts: an alert on it would ne
   const idle = names.filter((name) => !using.some(({ code }) => code.includes(`'${name}'`)))
   nothing(idle, 'Count it where it happens, or take its declaration out.')
 })
+
+test('a folder that is made by a call that may never return', () => {
+  const pattern = /\bmkdir(?:Sync)?\(.*\brecursive\b/
+  const found = sources
+    .filter(({ file }) => /^(?:actors|benchmarks|cli|runtime)\//.test(file))
+    .flatMap((source) => linesOf(source, pattern))
+  nothing(found, 'makeFolder of runtime/make-folder.ts: recursive mkdir spins for ever in /proc.')
+})

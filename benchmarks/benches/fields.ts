@@ -55,7 +55,7 @@ export const fieldsBench: Bench = {
   },
   async open(options) {
     const bytes = slab()
-    const passes = options.number('passes', 1)
+    const passes = options.count('passes', 1)
     const caseOf = (name: string, fields: FieldNames): Case => {
       const scene = sceneOf(fields, bytes)
       return {

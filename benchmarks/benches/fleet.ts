@@ -63,8 +63,8 @@ export const fleetBench: Bench = {
     seconds: { value: 'n', default: '10', quick: '2', text: 'in which the traffic is looked at' },
   },
   async open(options, kit) {
-    const [nodes, changes] = [options.number('nodes', 1), options.number('changes', 1)]
-    const scene = await openScene(kit, nodes, options.number('services', 1))
+    const [nodes, changes] = [options.count('nodes', 1), options.count('changes', 1)]
+    const scene = await openScene(kit, nodes, options.count('services', 1))
     return {
       cases: [
         { name: REFERENCE, role: 'reference', measure: () => measureEchoes(scene, changes) },

@@ -33,7 +33,7 @@ export const idleBench: Bench = {
   },
   async open(options, kit) {
     const { scratch } = kit
-    const files = options.number('files', 1)
+    const files = options.count('files', 1)
     const settleMs = options.number('settle', 1) * 1000
     const seconds = options.number('seconds', 1)
     const sinks = await kit.sinks()

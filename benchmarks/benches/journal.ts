@@ -49,7 +49,7 @@ export const journalBench: Bench = {
       const { encoded } = benchFrame(n, FRAME_RECORDS)
       return { encoded, madeMs: 0, positions: [] as [] }
     })
-    const work = { frames, group: options.number('group', 1), commits: options.number('commits', 1), scratch }
+    const work = { frames, group: options.count('group', 1), commits: options.count('commits', 1), scratch }
     const bytes = frames.reduce((sum, { encoded }) => sum + encoded.length, 0) / frames.length
     return {
       cases: [

@@ -63,7 +63,7 @@ export const latencyBench: Bench = {
       sinks,
       seconds: options.number('seconds', 1),
       settleSeconds: options.number('settle'),
-      pods: options.number('pods', 1),
+      pods: options.count('pods', 1),
       batchAgeMs: options.number('batch-age', 1),
     }
     const rates = await ratesOf(options, scene, kit.say)
@@ -94,9 +94,9 @@ async function ratesOf(
   scene: Scene,
   say: (line: string) => void,
 ): Promise<readonly number[]> {
-  if (options.text('rates') !== 'auto') return options.numbers('rates')
+  if (options.text('rates') !== 'auto') return options.numbers('rates', 1)
   const { scratch, sinks } = scene
-  const records = options.number('max-records', 1)
+  const records = options.count('max-records', 1)
   const start = await measureStart(scratch, sinks)
   const corpus = writeCorpus(scratch.fresh('most'), records, { pods: scene.pods })
   const run = await runNodeOnce({ scratch, name: 'most', root: corpus.root, sinks }, records)

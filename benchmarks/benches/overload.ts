@@ -1,5 +1,6 @@
 // More than the backends take: memory stays bounded, and what the journal's bound does is what the configuration says.
 import { setTimeout as sleep } from 'node:timers/promises'
+import { MillraceError } from '../../protocol/errors.js'
 import { createTraffic } from '../generate/traffic.js'
 import type { Bench, Case } from '../harness/bench.js'
 import { courseCurve, type Sample, watchNode } from '../harness/course.js'
@@ -64,7 +65,7 @@ export const overloadBench: Bench = {
       sinks,
       rate: options.number('rate', 2),
       seconds: options.number('seconds', 1),
-      pods: options.number('pods', 1),
+      pods: options.count('pods', 1),
       journalMegabytes: options.number('journal', 0.5),
       manner: mannerOf(options),
       overloaded: true,
@@ -105,7 +106,7 @@ export const overloadBench: Bench = {
 function mannerOf(options: Options): 'slow' | 'refuse' {
   const text = options.text('manner')
   if (text === 'slow' || text === 'refuse') return text
-  throw new Error(`--manner: got "${text}", expected slow or refuse`)
+  throw new MillraceError('usage.bench', `--manner: got "${text}", expected slow or refuse`)
 }
 
 /** A policy that had nothing to do has not been shown. */

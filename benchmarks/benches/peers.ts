@@ -1,4 +1,5 @@
 // Millrace beside Vector, Fluent Bit, the OpenTelemetry Collector and Logstash: the same corpus, the same sinks, everything kept.
+import { MillraceError } from '../../protocol/errors.js'
 import type { Bench, Case, Measurement } from '../harness/bench.js'
 import { deliveryText, lookAtDelivery } from '../harness/delivery.js'
 import type { Kit } from '../harness/kit.js'
@@ -33,8 +34,9 @@ export const peersBench: Bench = {
   },
   async open(options, kit) {
     const { scratch } = kit
-    const records = options.number('records', 1)
-    const pods = options.number('pods', 1)
+    const records = options.count('records', 1)
+    const pods = options.count('pods', 1)
+    const wanted = wantedPeers(options.text('only'))
     const corpus = writeCorpus(scratch.fresh('pods'), records, { pods })
     const sinks = await kit.sinks()
     const start = await measureStart(scratch, sinks)
@@ -42,7 +44,6 @@ export const peersBench: Bench = {
       'Millrace writes a journal with fsync; of the peers only what its name says is on disk',
       'CPU and memory of a peer are read from the kernel when both sinks have every record; those of Millrace hold its end too',
     ]
-    const wanted = PEERS.filter(({ name }) => name.includes(options.text('only')))
     const found = wanted.map((peer) => [peer, onPath(peer.binaries)] as const)
     for (const [{ name, binaries }, binary] of found)
       if (binary === undefined)
@@ -68,6 +69,13 @@ export const peersBench: Bench = {
       notes,
     }
   },
+}
+
+function wantedPeers(only: string): readonly Peer[] {
+  const wanted = PEERS.filter(({ name }) => name.includes(only))
+  if (wanted.length > 0) return wanted
+  const names = PEERS.map(({ name }) => name).join('; ')
+  throw new MillraceError('usage.bench', `--only: no peer's name holds "${only}"; there are ${names}`)
 }
 
 interface FoundPeer {

@@ -1,4 +1,5 @@
 // The whole pipeline with the journal on: one corpus to both backends, everything kept or sampled as by default.
+import { MillraceError } from '../../protocol/errors.js'
 import type { Bench, Measurement, Metric } from '../harness/bench.js'
 import { type FinishedRun, KEEP_ALL, measureStart, runNodeOnce } from '../harness/node.js'
 import { parseLoopCase } from '../harness/parse-loop.js'
@@ -42,13 +43,13 @@ export const pipelineBench: Bench = {
   },
   async open(options, kit) {
     const { scratch } = kit
-    const records = options.number('records', 1)
+    const records = options.count('records', 1)
     const sampled = options.has('sampled')
     const buffer = options.text('buffer')
     if (buffer !== 'local' && buffer !== 'jetstream')
-      throw new Error(`--buffer: got ${buffer}, expected local or jetstream`)
+      throw new MillraceError('usage.bench', `--buffer: got "${buffer}", expected local or jetstream`)
     const sampling = sampled ? sampledTiers(options.text('info-rate')) : KEEP_ALL
-    const pods = options.number('pods', 1)
+    const pods = options.count('pods', 1)
     const corpus = writeCorpus(scratch.fresh('pods'), records, { pods })
     kit.say(`${records} records, ${Math.round(corpus.bytes / records)} bytes each`)
     const sinks = await kit.sinks()
@@ -116,7 +117,13 @@ function natsMeasurement(
 }
 
 function sampledTiers(infoRate: string): string {
-  return infoRate === 'live' ? '{}' : `{ tiers: { info: ${Number(infoRate)} } }`
+  if (infoRate === 'live') return '{}'
+  const rate = Number(infoRate)
+  if (infoRate.trim() !== '' && rate >= 0 && rate <= 1) return `{ tiers: { info: ${rate} } }`
+  throw new MillraceError(
+    'usage.bench',
+    `--info-rate: got "${infoRate}", expected a rate from 0 to 1, or live`,
+  )
 }
 
 /** `sinksCpuUs` is left out where the sinks are not watched. */

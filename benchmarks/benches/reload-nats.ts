@@ -48,7 +48,7 @@ export const reloadNatsBench: Bench = {
     },
   },
   async open(options, kit) {
-    const changes = options.number('changes', 1)
+    const changes = options.count('changes', 1)
     const scene = await openScene(kit)
     return {
       cases: [

@@ -84,7 +84,7 @@ export const scalingBench: Bench = {
     const { scratch } = kit
     const sinks = await kit.sinks()
     const start = await measureStart(scratch, sinks)
-    const records = options.number('records', 1)
+    const records = options.count('records', 1)
     const scene: Scene = { scratch, sinks, start, records, curves: new Map() }
     return {
       cases: AXES.flatMap((axis) => axisCases(axis, options, scene)),
@@ -120,7 +120,7 @@ function curveOf(axis: Axis, { curves }: Scene): Curve {
 }
 
 function axisCases(axis: Axis, options: Options, scene: Scene): Case[] {
-  return options.numbers(axis).flatMap((value) => {
+  return options.numbers(axis, 1).flatMap((value) => {
     const name = `${value.toLocaleString('en-US')} ${axis === 'bytes' ? 'bytes a record' : axis}`
     // Corpora are made when their turn comes and deleted after it: all together they would fill a small disk.
     const corpus = () => makeCorpus(axis, value, scene)

@@ -29,7 +29,7 @@ export const writersBench: Bench = {
   async open(options, kit) {
     const { scratch } = kit
     const frames = Array.from({ length: DISTINCT }, (_, n) => benchFrame(n, FRAME_RECORDS))
-    const count = options.number('frames', 1)
+    const count = options.count('frames', 1)
     const sinks = await kit.sinks()
     const archive = { type: 'archive', path: scratch.fresh('archive') }
     return {
