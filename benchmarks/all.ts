@@ -27,7 +27,7 @@ export const STEPS: readonly Step[] = [
   { words: ['kernel'], seconds: 30 },
   { words: ['reload'], seconds: 60 },
   { words: ['overload', '--seconds', '15'], seconds: 80 },
-  { words: ['soak', '--for', '90s'], seconds: 110 },
+  { words: ['soak', '--for', '4m'], seconds: 260 },
   { words: ['pipeline', '--buffer', 'jetstream', '--records', '300000'], seconds: 60 },
   { words: ['reload-nats'], seconds: 30 },
   { words: ['fleet'], seconds: 90 },

@@ -22,8 +22,8 @@ const WARM_SHARE = 0.3
  * heap to find its size. A slope over minutes, told for an hour, would judge what is left of the warm-up.
  */
 const GROWTH_PERCENT_MAX = 5
-/** Garbage comes and goes within seconds: thirds of a shorter run tell nothing. */
-const JUDGED_SECONDS_MIN = 60
+/** A heap grows for a minute or more: in a shorter run the middle third is still part of that. */
+const JUDGED_SECONDS_MIN = 180
 
 export const soakBench: Bench = {
   name: 'soak',
@@ -101,7 +101,7 @@ export const soakBench: Bench = {
               const figures = courseFigures(course.samples, rate)
               if (figures['rssGrowthPercent'] === undefined)
                 notes.push(
-                  `too short to judge whether memory grows: that takes ${JUDGED_SECONDS_MIN} s (--for 90s)`,
+                  `too short to judge whether memory grows: that takes ${JUDGED_SECONDS_MIN} s (--for 4m)`,
                 )
               return {
                 ...figures,

@@ -91,10 +91,10 @@ test('memory that leaks is seen by its growth, the warm-up is none, and a short 
     }))
     return courseFigures(samples, 100)['rssGrowthPercent']
   }
-  assert.ok(Math.abs(growthOf(90, (share) => (share < 0.33 ? 130 + 300 * share : 240)) ?? 99) < 0.1)
-  assert.ok((growthOf(90, (share) => 130 + 100 * share) ?? 0) > 15)
+  assert.ok(Math.abs(growthOf(200, (share) => (share < 0.33 ? 130 + 300 * share : 240)) ?? 99) < 0.1)
+  assert.ok((growthOf(200, (share) => 130 + 100 * share) ?? 0) > 15)
   assert.equal(
-    growthOf(59, (share) => 130 + 100 * share),
+    growthOf(179, (share) => 130 + 100 * share),
     undefined,
   )
 })
