@@ -21,25 +21,35 @@ export interface Wanted extends SettingsOrigin {
   readonly sampling?: string
 }
 
+interface Refused {
+  readonly key: string
+  readonly revision: number
+  readonly why: string
+}
+
 export interface Follower {
   /** A key has a new value (or lost it). */
   take(entry: SettingsEntry): void
   /** What counts now, at this moment. */
   wanted(nowMs: number): Wanted
-  /** A value that can not even be read, for the report; it counts as if it were not there. */
-  unreadable(): { readonly key: string; readonly revision: number } | undefined
+  /** A value that can not even be read, or is for others, for the report; it counts as if it were not there. */
+  refused(): Refused | undefined
 }
 
 export const followedKeys = (node: string) => [SAMPLING_KEY, CANARY_KEY, nodeKey(node)]
 
-export function createFollower(node: string): Follower {
+export function createFollower(node: string, cluster: string): Follower {
   const values = new Map<string, { readonly revision: number; readonly value: SettingsValue }>()
-  let broken: { readonly key: string; readonly revision: number } | undefined
+  let refused: Refused | undefined
   let deleted: SettingsOrigin['deleted']
 
   function origin(key: string, revision: number, by?: string): SettingsOrigin {
     const since = deleted === undefined || deleted.revision <= revision ? {} : { deleted }
     return { key, revision, ...(by === undefined ? {} : { by }), ...since }
+  }
+
+  function foreign(of = ''): string {
+    return `it is for the nodes of cluster ${of}, and this one is of ${cluster}; each cluster needs a NATS account of its own`
   }
 
   function canary(nowMs: number): { readonly revision: number; readonly value: SettingsValue } | undefined {
@@ -52,7 +62,7 @@ export function createFollower(node: string): Follower {
 
   return {
     take({ key, revision, text, deletedBy }) {
-      if (broken?.key === key) broken = undefined
+      if (refused?.key === key) refused = undefined
       if (text === undefined) {
         if (revision > (deleted?.revision ?? 0))
           deleted = { key, revision, ...(deletedBy === undefined ? {} : { by: deletedBy }) }
@@ -60,7 +70,9 @@ export function createFollower(node: string): Follower {
       }
       const value = parseSettings(text)
       // What was there before goes on.
-      if (value === undefined) broken = { key, revision }
+      if (value === undefined) refused = { key, revision, why: 'it is no JSON object' }
+      else if ((value.cluster ?? cluster) !== cluster)
+        refused = { key, revision, why: foreign(value.cluster) }
       else values.set(key, { revision, value })
     },
     wanted(nowMs) {
@@ -77,6 +89,6 @@ export function createFollower(node: string): Follower {
           }
       return origin('', 0)
     },
-    unreadable: () => broken,
+    refused: () => refused,
   }
 }

@@ -29,7 +29,7 @@ type Context = Pick<ActorContext, 'node' | 'clock' | 'random' | 'log' | 'metrics
 export function createSettings(context: Context): Settings {
   const { node, clock, log, metrics } = context
   const file = path.join(node.dataDir, 'cluster-settings.json')
-  const follower = createFollower(node.id)
+  const follower = createFollower(node.id, node.clusterId)
   const offered = new Map<number, Wanted>()
   let offers = 0
   let inEffect: Wanted = { key: '', revision: 0 }
@@ -86,8 +86,8 @@ export function createSettings(context: Context): Settings {
       for await (const entries of bucket.follow(followedKeys(node.id), context)) {
         for (const entry of entries) {
           follower.take(entry)
-          const broken = follower.unreadable()
-          if (broken !== undefined) refuse(broken.key, broken.revision, 'it is no JSON object')
+          const refusal = follower.refused()
+          if (refusal?.revision === entry.revision) refuse(refusal.key, refusal.revision, refusal.why)
         }
         known = true
         look()

@@ -8,7 +8,7 @@ import type { ConfigBucket } from '../../runtime/nats/config-bucket.js'
 import { askEach, nobody, type NodeAnswer } from './ask.js'
 import { createCanaryHealth } from './canary-health.js'
 import { caller, print } from './options.js'
-import type { Session } from './session.js'
+import { ofCluster, type Session } from './session.js'
 
 export interface CanaryOptions {
   readonly percent: number
@@ -41,7 +41,14 @@ export async function tryOnCanaries(
   const baseline = new Map((await ask(chosen)).map((each) => [each.node, each]))
   const canaries = withoutOwn(chosen, baseline)
   const look = () => ask(canaries)
-  const value = { section, by: caller(), at, below, untilMs: nowMs + options.watchMs + GRACE_MS }
+  const value = {
+    section,
+    by: caller(),
+    ...ofCluster(session),
+    at,
+    below,
+    untilMs: nowMs + options.watchMs + GRACE_MS,
+  }
   const revision = await bucket.put(CANARY_KEY, JSON.stringify(value), before?.revision ?? 0)
   print(`canary: revision ${revision} on ${canaries.length} of ${members.length} nodes: ${names(canaries)}`)
   const health = createCanaryHealth(baseline, revision)

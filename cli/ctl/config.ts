@@ -15,7 +15,7 @@ import { positiveNumber } from '../options.js'
 import { demandNoRollOut, names, tryOnCanaries } from './canary.js'
 import { lineDiff } from './diff.js'
 import { caller, clusterOptions, type CtlOptions, durationMs, print } from './options.js'
-import { openSession, type Session } from './session.js'
+import { ofCluster, openSession, type Session } from './session.js'
 
 interface ConfigFlags extends CtlOptions {
   /** A value for one node, before everyone's. */
@@ -134,7 +134,7 @@ async function set(place: Place<SetFlags>, file: string): Promise<void> {
   if (options.only !== undefined && before === undefined) await demandMember(session, options.only)
   // Everyone's would undo what is being tried, or be undone by it.
   if (options.only === undefined) demandNoRollOut((await bucket.get(CANARY_KEY))?.text, Date.now())
-  const put = () => write(bucket, key, section, before?.revision ?? 0)
+  const put = () => write(session, bucket, key, section, before?.revision ?? 0)
   const revision =
     options.canary === undefined ? await put() : await rollOut(place, section, options.canary, put)
   print(
@@ -189,8 +189,15 @@ function readSection(file: string): unknown {
   return section
 }
 
-function write(bucket: ConfigBucket, key: string, section: unknown, after: number): Promise<number> {
-  return bucket.put(key, JSON.stringify({ section, by: caller(), at: new Date().toISOString() }), after)
+function write(
+  session: Session,
+  bucket: ConfigBucket,
+  key: string,
+  section: unknown,
+  after: number,
+): Promise<number> {
+  const value = { section, by: caller(), ...ofCluster(session), at: new Date().toISOString() }
+  return bucket.put(key, JSON.stringify(value), after)
 }
 
 async function diff({ bucket, key, options }: Place<DiffFlags>, file: string | undefined): Promise<void> {
@@ -216,7 +223,7 @@ async function history({ bucket, key, options }: Place<ConfigFlags>): Promise<vo
   }
 }
 
-async function rollback({ bucket, key, options }: Place<RollbackFlags>): Promise<void> {
+async function rollback({ session, bucket, key, options }: Place<RollbackFlags>): Promise<void> {
   const entries = await bucket.history(key)
   const target = earlier(entries, options.to, key)
   const section = parseSettings(target.text ?? '')?.section
@@ -225,7 +232,13 @@ async function rollback({ bucket, key, options }: Place<RollbackFlags>): Promise
     return print(`${key}: nothing is set any more, as before revision ${entries[0]?.revision}`)
   }
   checkSampling(section)
-  const revision = await write(bucket, key, section, entries[0]?.text === undefined ? 0 : entries[0].revision)
+  const revision = await write(
+    session,
+    bucket,
+    key,
+    section,
+    entries[0]?.text === undefined ? 0 : entries[0].revision,
+  )
   print(`${key}: revision ${revision} is in force, with the section of revision ${target.revision}`)
 }
 

@@ -22,7 +22,7 @@ export interface Session {
   readonly nats: NatsOptions
   /** The cluster that is meant; undefined where no configuration says so. */
   readonly cluster: string | undefined
-  /** Nodes that answer now, by name. */
+  /** Nodes that answer now, by name. Throws `usage.clusters`. */
   members(): Promise<Member[]>
   /** Throws `node.unreachable`, `nats.permission`. A tap's lines come to `onLines`. */
   ask(node: string, verb: Verb, envelope: ControlEnvelope): Promise<ControlAnswer>
@@ -59,11 +59,22 @@ export async function openSession(options: CtlOptions): Promise<Session> {
       } catch (error) {
         if (!isNobody(error)) throw error
       }
+      demandOneCluster([...new Set([...found.values()].map((each) => each.cluster))])
       return [...found.values()].toSorted((a, b) => (a.node < b.node ? -1 : 1))
     },
     ask: (node, verb, envelope) => ask(connection, node, verb, envelope, timeout),
     close: () => connection.close(),
   }
+}
+
+/** What says in a setting whose nodes it is for. */
+export const ofCluster = ({ cluster }: Session) => (cluster === undefined ? {} : { cluster })
+
+/** Nodes are known by name: those of two clusters are not told apart. Throws `usage.clusters`. */
+function demandOneCluster(clusters: readonly string[]): void {
+  if (clusters.length < 2) return
+  const text = `nodes of several clusters answer there: ${clusters.toSorted().join(', ')}; name the one that is meant by its configuration (-c)`
+  throw new MillraceError('usage.clusters', text)
 }
 
 async function ask(

@@ -5,6 +5,8 @@ export interface SettingsValue {
   /** The sampling section, as in the file. */
   readonly section: Readonly<Record<string, unknown>>
   readonly by?: string
+  /** Whose nodes it is for; by hand it may be left out. */
+  readonly cluster?: string
   /** ISO 8601. */
   readonly at?: string
   /** Only of a canary: the nodes whose share is below it take the section. */
@@ -34,13 +36,14 @@ export function parseSettings(text: string): SettingsValue | undefined {
     return undefined
   }
   if (!isObject(value)) return undefined
-  const { section, by, at, below, untilMs } = value
+  const { section, by, cluster, at, below, untilMs } = value
   // No section has a key `section`.
   if (section === undefined) return { section: value }
   if (!isObject(section)) return undefined
   return {
     section,
     ...(typeof by === 'string' ? { by: by.slice(0, BY_CHARS_MAX) } : {}),
+    ...(typeof cluster === 'string' ? { cluster } : {}),
     ...(typeof at === 'string' ? { at } : {}),
     ...(typeof below === 'number' ? { below } : {}),
     ...(typeof untilMs === 'number' ? { untilMs } : {}),

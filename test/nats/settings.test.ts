@@ -21,7 +21,7 @@ const value = (warn: number, more: object = {}) => JSON.stringify({ section: { t
 const sectionOf = (json: string | undefined) => (json === undefined ? undefined : JSON.parse(json))
 
 test("a node's own settings count before a canary's, and a canary's before everyone's", () => {
-  const follower = createFollower('n1')
+  const follower = createFollower('n1', 'prod')
   assert.deepEqual(follower.wanted(0), { key: '', revision: 0 })
   follower.take({ key: SAMPLING_KEY, revision: 1, text: value(0.1) })
   assert.equal(follower.wanted(0).revision, 1)
@@ -35,7 +35,7 @@ test("a node's own settings count before a canary's, and a canary's before every
 })
 
 test('who wrote what counts, or deleted what counted, is known', () => {
-  const follower = createFollower('n1')
+  const follower = createFollower('n1', 'prod')
   follower.take({ key: SAMPLING_KEY, revision: 1, text: value(0.1, { by: 'ann@host' }) })
   follower.take({ key: nodeKey('n1'), revision: 2, text: value(0.2, { by: 'bob@host' }) })
   const origin = () => ({ ...follower.wanted(0), sampling: undefined })
@@ -54,7 +54,7 @@ test('who wrote what counts, or deleted what counted, is known', () => {
 })
 
 test('a canary whose operator is gone ends by itself', () => {
-  const follower = createFollower('n1')
+  const follower = createFollower('n1', 'prod')
   follower.take({ key: SAMPLING_KEY, revision: 1, text: value(0.1) })
   follower.take({ key: CANARY_KEY, revision: 2, text: value(0.2, { at: 'a', below: 1, untilMs: 1000 }) })
   assert.equal(follower.wanted(999).revision, 2)
@@ -62,20 +62,30 @@ test('a canary whose operator is gone ends by itself', () => {
 })
 
 test('a canary without an end or a share is nobody’s', () => {
-  const follower = createFollower('n1')
+  const follower = createFollower('n1', 'prod')
   follower.take({ key: CANARY_KEY, revision: 2, text: value(0.2) })
   follower.take({ key: CANARY_KEY, revision: 3, text: value(0.2, { at: 'a', below: 1 }) })
   assert.equal(follower.wanted(0).revision, 0)
 })
 
+test('settings for the nodes of another cluster leave those before in force', () => {
+  const follower = createFollower('n1', 'prod')
+  follower.take({ key: SAMPLING_KEY, revision: 1, text: value(0.1, { cluster: 'prod' }) })
+  follower.take({ key: SAMPLING_KEY, revision: 2, text: value(0.2, { cluster: 'other' }) })
+  assert.equal(follower.wanted(0).revision, 1)
+  assert.match(follower.refused()?.why ?? '', /cluster other, and this one is of prod/)
+  follower.take({ key: SAMPLING_KEY, revision: 3, text: value(0.3, { cluster: 'prod' }) })
+  assert.deepEqual([follower.wanted(0).revision, follower.refused()], [3, undefined])
+})
+
 test('a value that is no JSON leaves the one before in force', () => {
-  const follower = createFollower('n1')
+  const follower = createFollower('n1', 'prod')
   follower.take({ key: SAMPLING_KEY, revision: 1, text: value(0.1) })
   follower.take({ key: SAMPLING_KEY, revision: 2, text: 'warn: 1' })
-  assert.deepEqual(follower.unreadable(), { key: SAMPLING_KEY, revision: 2 })
+  assert.deepEqual(follower.refused(), { key: SAMPLING_KEY, revision: 2, why: 'it is no JSON object' })
   assert.equal(follower.wanted(0).revision, 1)
   follower.take({ key: SAMPLING_KEY, revision: 3, text: '{"tiers":{"warn":1}}' })
-  assert.equal(follower.unreadable(), undefined)
+  assert.equal(follower.refused(), undefined)
   assert.deepEqual(
     sectionOf(follower.wanted(0).sampling),
     { tiers: { warn: 1 } },
