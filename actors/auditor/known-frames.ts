@@ -16,7 +16,9 @@ import { readLocalQueue } from './local-queue.js'
 export interface KnownFrames {
   /** In the order in which they were made; each frame once. */
   readonly tasks: readonly AuditTask[]
-  /** Frames that a backend has not acknowledged yet: nothing to audit. */
+  /** Frames of the last minute that a backend has not acknowledged yet: nothing to audit. */
+  readonly onTheirWay: number
+  /** Older ones. */
   readonly unacknowledged: number
   /** Frames of the journal that can not be read, or are gone from its middle: who has them is not known. */
   readonly unreadable: number
@@ -36,6 +38,11 @@ export interface KnownFramesOptions {
   readonly nowMs: number
 }
 
+/** How long a running node may take to deliver a frame before it counts as not delivered. */
+const ON_THEIR_WAY_MS = 60_000
+
+type Counts = Pick<KnownFrames, 'onTheirWay' | 'unacknowledged' | 'unreadable'>
+
 interface Place {
   readonly segment: string
   readonly offset: number
@@ -48,14 +55,13 @@ export async function knownFrames(options: KnownFramesOptions): Promise<KnownFra
   const folder = join(dataDir, 'journal')
   const tasks = new Map<string, AuditTask>()
   const places = new Map<string, Place>()
-  const { unacknowledged, unreadable } = await addJournal(options, folder, tasks, places)
+  const counts = await addJournal(options, folder, tasks, places)
   for (const task of await readLocalQueue(join(dataDir, 'audit', 'queue')))
     if (task.ackedMs >= sinceMs && !tasks.has(task.id)) tasks.set(task.id, task)
   for (const root of options.archives) await addArchive(options, root, tasks)
   return {
     tasks: [...tasks.values()],
-    unacknowledged,
-    unreadable,
+    ...counts,
     async encoded({ id }) {
       const place = places.get(id)
       if (place === undefined) return undefined
@@ -99,12 +105,13 @@ async function addJournal(
   folder: string,
   tasks: Map<string, AuditTask>,
   places: Map<string, Place>,
-): Promise<Pick<KnownFrames, 'unacknowledged' | 'unreadable'>> {
+): Promise<Counts> {
   const checksum = openChecksum()
   const verify = (frame: Uint8Array) => checksum.verify(frame) === undefined
   const cursors = await cursorsOf(folder)
   // Behind the cursors: what they name is in these segments then.
   const firstSeqs = await segmentsSince(folder, sinceMs)
+  let onTheirWay = 0
   let unacknowledged = 0
   let unreadable = 0
   let expected = firstSeqs[0] ?? Math.min(...[...cursors.values()].map((done) => done.nextMissing(0)))
@@ -123,7 +130,11 @@ async function addJournal(
         if (header.count === 0 || header.madeMs < sinceMs) return
         const { id, count, minTsMs: fromMs, maxTsMs: toMs, madeMs } = header
         places.set(id, { segment: segmentName(firstSeq), offset: entry.offset, bytes: entry.bytes })
-        if (!backends.every((backend) => cursors.get(backend)?.has(entry.seq))) return void unacknowledged++
+        if (!backends.every((backend) => cursors.get(backend)?.has(entry.seq))) {
+          if (madeMs > nowMs - ON_THEIR_WAY_MS) onTheirWay++
+          else unacknowledged++
+          return
+        }
         const fresh = { stage: 'first', postponed: 0, repairs: 0, dueMs: nowMs, ackedMs: madeMs } as const
         tasks.set(id, { seq: entry.seq, id, count, fromMs, toMs, node, ...fresh })
       },
@@ -134,7 +145,7 @@ async function addJournal(
     })
   }
   const acknowledged = Math.max(0, ...[...cursors.values()].map((done) => done.end()))
-  return { unacknowledged, unreadable: unreadable + Math.max(0, acknowledged - expected) }
+  return { onTheirWay, unacknowledged, unreadable: unreadable + Math.max(0, acknowledged - expected) }
 }
 
 async function cursorsOf(folder: string): Promise<Map<string, SeqSet>> {

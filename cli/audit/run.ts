@@ -25,7 +25,9 @@ export interface AuditRunResult {
   readonly unsure: number
   readonly postponed: number
   readonly differs: number
-  /** Not acknowledged by every backend yet: nothing to audit. */
+  /** Of the last minute, and not acknowledged by every backend yet: not checked. */
+  readonly onTheirWay: number
+  /** Older, and not acknowledged by every backend. */
   readonly unacknowledged: number
   /** Frames of the journal that can not be read: a backend that had not got them lacks them. */
   readonly unreadable: number
@@ -128,7 +130,7 @@ function resultOf({
   const postponed = count('postponed')
   // Repaired again and again and still not there is no repair.
   const differs = count('differs') + count('repaired')
-  const { unacknowledged, unreadable } = known
+  const { onTheirWay, unacknowledged, unreadable } = known
   return {
     whole: unsure + postponed + differs + unacknowledged + unreadable === 0 && !interrupted,
     frames: last.length,
@@ -139,6 +141,7 @@ function resultOf({
     unsure,
     postponed,
     differs,
+    onTheirWay,
     unacknowledged,
     unreadable,
     withArchive,

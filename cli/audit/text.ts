@@ -36,6 +36,11 @@ export function runText(result: AuditRunResult): string {
   ]
   if (result.unacknowledged > 0)
     lines.push('', `${whole(result.unacknowledged)} frames are not acknowledged by every backend yet`)
+  if (result.onTheirWay > 0)
+    lines.push(
+      '',
+      `${whole(result.onTheirWay)} frames of the last minute are on their way and were not checked`,
+    )
   if (result.reasons.length > 0) lines.push('', ...result.reasons.map(printable))
   if (result.interrupted) lines.push('', 'interrupted: not all frames were checked')
   if (result.unreadable > 0) {
@@ -53,9 +58,10 @@ export function runText(result: AuditRunResult): string {
 function verdict(result: AuditRunResult): string {
   if (result.differs > 0) return 'NOT every backend holds every record'
   if (!result.whole) return 'NOT every backend is known to hold every record'
-  return result.frames === 0
-    ? 'nothing was checked: no frame since --since is known'
-    : 'every backend holds every record'
+  if (result.frames === 0) return 'nothing was checked: no delivered frame since --since is known'
+  return result.onTheirWay === 0
+    ? 'every backend holds every record'
+    : 'every backend holds every record of the frames that were checked'
 }
 
 export function frameText({ frame, records, from, to, journalSeq, backends }: FrameResult): string {

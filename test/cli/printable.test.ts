@@ -59,6 +59,7 @@ const texts: Readonly<Record<string, () => string>> = {
       unsure: 0,
       postponed: 1,
       differs: 0,
+      onTheirWay: 0,
       unacknowledged: 0,
       unreadable: 0,
       withArchive: false,
