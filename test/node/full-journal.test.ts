@@ -98,9 +98,11 @@ test('block: files wait on disk, pushes get 429, Loki waits too, and all of it i
   assert.ok(lokiHas > 0 && lokiHas < LINES, `Loki has the ${lokiHas} that were taken before`)
   assert.equal(es.count(), 0)
   es.setFaults({})
-  const all = LINES + pushed.length
+  // On a slow machine a refusal, too, comes late.
+  const answers = (await Promise.all(pushed)).map(({ status }) => status).filter((status) => status !== 429)
+  assert.ok(answers.every((status) => status === 200))
+  const all = LINES + answers.length
   await until(() => es.count() >= all && loki.count() >= all, told)
-  for (const answer of pushed) assert.equal((await answer).status, 200)
   const kept = loki.entries().flatMap(({ line }) => (line.includes('"m ') ? [line] : []))
   assert.deepEqual(numbersOf(kept), ALL)
   await until(() => node.status().actors['journal']?.ready === true, told)
