@@ -69,6 +69,7 @@ export function paceTraffic(
   return new Promise((resolve, reject) => {
     const next = (): void => {
       try {
+        if (stop.aborted) return resolve()
         const nowMs = clock.monotonic()
         const isBehind = step(nowMs)
         if (isOver(clock.monotonic())) resolve()

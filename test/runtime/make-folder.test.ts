@@ -21,6 +21,6 @@ test('a folder that cannot be made is told with the code of the system', () => {
   const file = path.join(folder, 'file')
   writeFileSync(file, '')
   assert.throws(() => makeFolder(file), { code: 'EEXIST' })
-  assert.throws(() => makeFolder(path.join(file, 'x')), { code: 'ENOTDIR' })
+  assert.throws(() => makeFolder(path.join(file, 'x')), { code: /^(?:ENOTDIR|EEXIST)$/ })
   if (existsSync('/proc/self')) assert.throws(() => makeFolder('/proc/millrace/x'), { code: 'ENOENT' })
 })

@@ -253,6 +253,32 @@ test('a record begun goes on in the next file, but not behind one that was read 
   }
 })
 
+test('behind a damaged frame a record begun goes on in a file of which nothing is known, and ends before the one that was read', async () => {
+  const [first, second, third] = [
+    `${POD}/app/0.log.20261123-101112`,
+    `${POD}/app/0.log.20261123-101113`,
+    `${POD}/app/0.log`,
+  ]
+  fixture.folder.write(first, criLines(0, 2))
+  fixture.folder.write(second, criLines(2, 2))
+  fixture.folder.write(third, criLines(4, 2))
+  const before = await fixture.pods()
+  await before.until(() => before.lines().length >= 6, 'all lines')
+  await before.stop()
+  const positions = before.positions().flatMap((position) => {
+    if (position.path === fixture.folder.path(first)) return [{ ...position, done: false, carry: [BEGUN] }]
+    return position.path === fixture.folder.path(third) ? [position] : []
+  })
+  fixture.folder.append(third, criLines(6, 1))
+  const bench = await fixture.pods({}, positions)
+  await bench.until(() => numbers(bench).includes(6), 'the last line')
+  const ends = [first, second].map(
+    (name) => bench.closed.find(({ path }) => path === fixture.folder.path(name))?.cutOff,
+  )
+  assert.deepEqual(ends, [false, true])
+  await bench.stop()
+})
+
 test('with read_from end what exists is skipped, and no record begins inside a line', async () => {
   fixture.folder.write(LOG, `${criLines(0, 5)}2026-11-23T10:00:00Z stdout F unfin`)
   fixture.folder.write(`${LOG}.20261123-101112`, criLines(50, 5))

@@ -1,7 +1,8 @@
 // File identity: device, inode and a hash of the first bytes, because inodes are reused.
 import { createHash } from 'node:crypto'
-import { readSync } from 'node:fs'
+import { closeSync, openSync, constants as open, readSync } from 'node:fs'
 import { gunzipSync, constants } from 'node:zlib'
+import { systemCode } from '../../../protocol/errors.js'
 import type { FileIdentity } from '../../../protocol/positions.js'
 
 /** As many first bytes as the hash covers at most. */
@@ -16,6 +17,20 @@ export function hashOf(head: Uint8Array): string {
 export function readHead(fd: number, bytes = HEAD_BYTES_MAX): Uint8Array {
   const head = Buffer.allocUnsafe(bytes)
   return head.subarray(0, readSync(fd, head, 0, bytes, 0))
+}
+
+/** Of a file by its path; undefined when it cannot be read now. */
+export function readHeadAt(path: string): Uint8Array | undefined {
+  let fd = -1
+  try {
+    fd = openSync(path, open.O_RDONLY | open.O_NONBLOCK)
+    return readHead(fd)
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error
+    return undefined
+  } finally {
+    if (fd >= 0) closeSync(fd)
+  }
 }
 
 /** The first decompressed bytes of an open gzip file; undefined when it is not one, or not even its beginning can be read. */

@@ -10,6 +10,8 @@ export interface Known extends Omit<FilePosition, 'kind' | 'source' | 'done'> {
    * What is read of it now is read again, and the record begun at its end does not go on in what is read next.
    */
   readonly overtaken?: boolean
+  /** By a file that was not listed any more: what followed this one is nowhere. */
+  readonly followedByGone?: boolean
   /** Size and time of the last change when it was last read: while they stay, there is nothing new in it. */
   readonly size?: number
   readonly mtimeMs?: number
@@ -24,7 +26,7 @@ export interface Ledger {
   /** There is something about this inode, so its beginning is worth a look. */
   has(file: FoundFile): boolean
   /** To be called once logs can be told, and before anything is matched. */
-  markOvertaken(logOf: (path: string) => string | undefined): void
+  markOvertaken(logOf: (path: string) => string | undefined, isListed: (file: FileIdentity) => boolean): void
   /** The position of the file with this inode and beginning. */
   match(file: FoundFile, head: Uint8Array): Known | undefined
   /** The position of the file that this gzip file was made of; files that still exist unpacked are no candidates. */
@@ -66,20 +68,22 @@ export function createLedger(
         (entry) => entry.size === file.size && entry.mtimeMs === file.mtimeMs,
       ),
     has: (file) => known.has(inodeOf(file)),
-    markOvertaken(logOf) {
-      /** Of the log's file that was read last. */
-      const last = new Map<string | undefined, FilePosition>()
-      for (const position of positions) if (position.offset > 0) last.set(logOf(position.path), position)
-      const overtaken = new Set<string>()
-      for (const position of positions) {
-        const newest = last.get(logOf(position.path))
-        if (newest === position) last.delete(logOf(position.path))
-        else if (newest !== undefined) overtaken.add(position.key)
+    markOvertaken(logOf, isListed) {
+      /** Logs of which a newer position was met, and of which one whose file is gone. */
+      const newer = new Set<string | undefined>()
+      const gone = new Set<string | undefined>()
+      const overtaken = new Map<string, { overtaken: boolean; followedByGone: boolean }>()
+      for (const { path, key, offset, identity } of positions.toReversed()) {
+        const log = logOf(path)
+        overtaken.set(key, { overtaken: newer.has(log), followedByGone: gone.has(log) })
+        if (offset === 0) continue
+        newer.add(log)
+        if (!isListed(identity)) gone.add(log)
       }
       for (const [inode, list] of known)
         known.set(
           inode,
-          list.map((entry) => ({ ...entry, overtaken: overtaken.has(entry.key) })),
+          list.map((entry) => ({ ...entry, ...overtaken.get(entry.key) })),
         )
     },
     match(file, head) {

@@ -65,6 +65,7 @@ export function createOpening(options: OpeningOptions): Opening {
         key: usable?.key ?? (identity === undefined ? undefined : keyOf(identity)),
         carry: usable?.carry,
         isCutOff: usable?.overtaken ?? false,
+        followedByGone: usable?.followedByGone ?? false,
         reader: plainReader({ fd, offset, lineBytesMax, insideLine }),
       },
       nowMs(),
@@ -105,6 +106,7 @@ export function createOpening(options: OpeningOptions): Opening {
       key: known?.key ?? keyOf(identity),
       carry: known?.carry,
       isCutOff: known?.overtaken ?? false,
+      followedByGone: known?.followedByGone ?? false,
     }
     // A gzip file has its size for ever: when all of it was read, only its end has to be told.
     return tailFile(found, { ...start, reader: complete ? emptyReader(startOffset) : undefined }, nowMs())

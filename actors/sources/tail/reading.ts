@@ -86,7 +86,7 @@ export function createReading(options: ReadingOptions): Reading {
     const reader = plainReader({ fd, offset: 0, lineBytesMax: options.lineBytesMax })
     const found = { path, dev, ino, size, mtimeMs, live, gz: false, wanted: true }
     const nothing = { identity: undefined, key: undefined, carry: undefined }
-    const fresh = { chain, fd, startOffset: 0, ...nothing, isCutOff: false, reader }
+    const fresh = { chain, fd, startOffset: 0, ...nothing, isCutOff: false, followedByGone: false, reader }
     Object.assign(file, { ...tailFile(found, fresh, nowMs()), order: file.order, queued: file.queued })
   }
 
@@ -167,6 +167,7 @@ export function createReading(options: ReadingOptions): Reading {
         offset,
         done,
         overtaken: file.isCutOff,
+        followedByGone: file.followedByGone,
         ...(file.fd < 0 ? {} : { size, mtimeMs }),
       },
       inodeOf(file),

@@ -1,6 +1,7 @@
 // Brings the open files in line with what the folders hold: new files are opened, renamed and deleted ones marked.
+import type { FileIdentity } from '../../../protocol/positions.js'
 import type { FoundFile, FoundLog } from './found.js'
-import { headMatches, inodeOf, readHead } from './identity.js'
+import { headMatches, inodeOf, readHead, readHeadAt } from './identity.js'
 import type { Known } from './ledger.js'
 import type { OpenFiles } from './open-files.js'
 import { createOpening, type OpeningOptions } from './opening.js'
@@ -9,6 +10,7 @@ import {
   isIncomplete,
   isOverdue,
   release,
+  startsAnew,
   vanishedFile,
   type Chain,
   type TailFile,
@@ -96,10 +98,11 @@ export function createSearch(options: SearchOptions): Search {
     chain.waiting = 0
     chain.barrier = Number.POSITIVE_INFINITY
     let knownMtimeMs = newestUnlisted(chain)
-    const before: TailFile[] = []
-    /** The rest of a record begun in an open file before this one was in it, or before it. */
-    const cutOff = (): void => {
-      for (const file of before) file.isCutOff = true
+    let before: TailFile | undefined
+    /** The next file in order; none where it was read already. */
+    const follow = (file: TailFile | undefined): void => {
+      if (before !== undefined) before.isCutOff = !isFollowed(before, file)
+      before = file
     }
     for (const [order, found] of log.files.entries()) {
       if (found.gz && !withGz) continue
@@ -107,8 +110,7 @@ export function createSearch(options: SearchOptions): Search {
       if (held !== undefined) {
         if (held.chain === chain) {
           Object.assign(held, { path: found.path, order, live: found.live })
-          if (held.startOffset > 0) cutOff()
-          before.push(held)
+          follow(held)
         }
         knownMtimeMs = Math.max(knownMtimeMs ?? 0, found.mtimeMs)
         continue
@@ -116,7 +118,7 @@ export function createSearch(options: SearchOptions): Search {
       const known = ledger.has(found)
       if (known) knownMtimeMs = Math.max(knownMtimeMs ?? 0, found.mtimeMs)
       const isSettled = ledger.settled(found)
-      if (isSettled) cutOff()
+      if (isSettled) follow(undefined)
       if (isSettled || isRejected(found)) continue
       const follows = knownMtimeMs !== undefined && found.mtimeMs >= knownMtimeMs
       if (!found.wanted && !known && !follows && !found.gz) continue
@@ -126,17 +128,29 @@ export function createSearch(options: SearchOptions): Search {
         // Packed or rotated away at this moment, say: what follows it in the log waits for it, so that order is kept.
         chain.waiting++
         chain.barrier = Math.min(chain.barrier, order)
+        if (before !== undefined && !known) before.isCutOff = before.followedByGone
+        before = undefined
         if (file === 'later') break
         continue
       }
-      if (file === undefined ? ledger.settled(found) : file.startOffset > 0) cutOff()
-      if (file !== undefined) {
-        file.order = order
-        before.push(file)
-      } else if (!ledger.has(found)) continue
+      if (file !== undefined || ledger.settled(found)) follow(file)
+      if (file !== undefined) file.order = order
+      else if (!ledger.has(found)) continue
       knownMtimeMs = Math.max(knownMtimeMs ?? 0, found.mtimeMs)
     }
     open.order(chain)
+  }
+
+  /** Not by its inode alone, which a new file may have. */
+  function isListed(identity: FileIdentity): boolean {
+    const found = listed.get(inodeOf(identity))
+    const head = found === undefined || found.gz ? undefined : readHeadAt(found.path)
+    return head !== undefined && headMatches(identity, head)
+  }
+
+  /** Whether what is open at a file's end goes on at the beginning of the next one. */
+  function isFollowed({ followedByGone }: TailFile, next: TailFile | undefined): boolean {
+    return !followedByGone && next !== undefined && startsAnew(next)
   }
 
   function openOne(
@@ -246,7 +260,7 @@ export function createSearch(options: SearchOptions): Search {
       packed.clear()
       reached.clear()
       const nowMs = options.nowMs()
-      if (first) ledger.markOvertaken((path) => options.logOf(path)?.key)
+      if (first) ledger.markOvertaken((path) => options.logOf(path)?.key, isListed)
       // What still exists unpacked is known before gzip files are asked where they come from.
       for (const log of logs) applyLog(log, false)
       for (const log of logs) if (log.files.some((file) => file.gz)) applyLog(log, true)

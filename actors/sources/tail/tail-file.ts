@@ -52,8 +52,10 @@ export interface TailFile {
   waitToldMs: number | undefined
   /** Since when reading it fails, monotonic ms. */
   failingMs: number | undefined
-  /** A later file of its log was read in an earlier life: a record begun at its end had its rest there. */
+  /** The file behind it was read in an earlier life: a record begun at its end had its rest there. */
   isCutOff: boolean
+  /** And that file is nowhere any more. */
+  readonly followedByGone: boolean
   /** Monotonic ms. */
   firstDataMs: number | undefined
   grewMs: number
@@ -65,7 +67,7 @@ export interface TailFile {
 
 export type TailFileStart = Pick<
   TailFile,
-  'chain' | 'fd' | 'startOffset' | 'identity' | 'key' | 'carry' | 'isCutOff' | 'reader'
+  'chain' | 'fd' | 'startOffset' | 'identity' | 'key' | 'carry' | 'isCutOff' | 'followedByGone' | 'reader'
 >
 
 export function tailFile(found: FoundFile, start: TailFileStart, nowMs: number): TailFile {
@@ -93,10 +95,15 @@ export function tailFile(found: FoundFile, start: TailFileStart, nowMs: number):
   }
 }
 
+/** Read from its beginning, with nothing open before it but what the file before leaves open. */
+export function startsAnew({ startOffset, carry }: TailFile): boolean {
+  return startOffset === 0 && (carry?.length ?? 0) === 0
+}
+
 /** A file that is nowhere to be found, but a record that it began is known from its position. */
 export function vanishedFile(
   chain: Chain,
-  known: Pick<Known, 'path' | 'key' | 'identity' | 'offset' | 'carry' | 'overtaken'>,
+  known: Pick<Known, 'path' | 'key' | 'identity' | 'offset' | 'carry' | 'overtaken' | 'followedByGone'>,
   nowMs: number,
 ): TailFile {
   const { dev, ino } = known.identity
@@ -112,8 +119,13 @@ export function vanishedFile(
   }
   const reader = emptyReader(known.offset)
   const { identity, key, carry, overtaken: isCutOff = false, offset: startOffset } = known
+  const { followedByGone = false } = known
   return {
-    ...tailFile(found, { chain, fd: -1, startOffset, identity, key, carry, isCutOff, reader }, nowMs),
+    ...tailFile(
+      found,
+      { chain, fd: -1, startOffset, identity, key, carry, isCutOff, followedByGone, reader },
+      nowMs,
+    ),
     order: -2,
   }
 }

@@ -5,7 +5,7 @@ import { nextOriginId } from '../slab.js'
 import type { FoundLog, LogSource } from './found.js'
 import { HEAD_BYTES_MAX, identityOf, keyOf, readHead } from './identity.js'
 import type { Piece } from './reader.js'
-import { offsetOf, type TailFile } from './tail-file.js'
+import { offsetOf, startsAnew, type TailFile } from './tail-file.js'
 
 export interface Wire {
   /** Sends the origin again: what the host knows has changed. */
@@ -46,7 +46,7 @@ export function createWire({ context, source, slab, logs }: WireOptions): Wire {
         file: { key, path, identity },
       },
       ...(first && carry !== undefined && carry.length > 0 ? { carry } : {}),
-      ...(first && (file.startOffset > 0 || file.isCutOff) ? { detached: true } : {}),
+      ...(first && !startsAnew(file) ? { detached: true } : {}),
     })
   }
 
