@@ -222,63 +222,6 @@ test('a record begun in a file that is gone is handed on, and ends when nothing 
   assert.equal(bench.slabs[0]?.last, true)
 })
 
-test('a record begun goes on in the next file, but not behind one that was read before: its rest is not there any more', async () => {
-  for (const read of ['none', 'a part of the next', 'all of the next', 'the next, which is gone'] as const) {
-    const folder = `${POD}/${read.replaceAll(/\W/g, '')}`
-    const [first, second, third] = [
-      `${folder}/0.log.20261123-101112`,
-      `${folder}/0.log.20261123-101113`,
-      `${folder}/0.log`,
-    ]
-    fixture.folder.write(first, criLines(0, 2))
-    fixture.folder.write(second, criLines(2, 2))
-    const before = await fixture.pods()
-    await before.until(() => before.lines().length >= 4, 'all lines')
-    await before.stop()
-    // What a frame that the disk has damaged leaves: a later file's position without the earlier one's end.
-    const positions = before.positions().flatMap((position) => {
-      if (position.path === fixture.folder.path(first)) return [{ ...position, done: false, carry: [BEGUN] }]
-      if (position.path !== fixture.folder.path(second) || read === 'none') return []
-      return [{ ...position, done: read !== 'a part of the next' }]
-    })
-    if (read === 'the next, which is gone') rmSync(fixture.folder.path(second))
-    fixture.folder.write(third, criLines(4, 2))
-    const bench = await fixture.pods({}, positions)
-    await bench.until(() => numbers(bench).includes(5), 'the last line')
-    await bench.until(() => bench.closed.length >= 1, 'closed')
-    const end = bench.closed.find(({ path }) => path === fixture.folder.path(first))
-    assert.equal(end?.cutOff, read !== 'none', read)
-    await bench.stop()
-    rmSync(fixture.folder.path(folder), { recursive: true })
-  }
-})
-
-test('behind a damaged frame a record begun goes on in a file of which nothing is known, and ends before the one that was read', async () => {
-  const [first, second, third] = [
-    `${POD}/app/0.log.20261123-101112`,
-    `${POD}/app/0.log.20261123-101113`,
-    `${POD}/app/0.log`,
-  ]
-  fixture.folder.write(first, criLines(0, 2))
-  fixture.folder.write(second, criLines(2, 2))
-  fixture.folder.write(third, criLines(4, 2))
-  const before = await fixture.pods()
-  await before.until(() => before.lines().length >= 6, 'all lines')
-  await before.stop()
-  const positions = before.positions().flatMap((position) => {
-    if (position.path === fixture.folder.path(first)) return [{ ...position, done: false, carry: [BEGUN] }]
-    return position.path === fixture.folder.path(third) ? [position] : []
-  })
-  fixture.folder.append(third, criLines(6, 1))
-  const bench = await fixture.pods({}, positions)
-  await bench.until(() => numbers(bench).includes(6), 'the last line')
-  const ends = [first, second].map(
-    (name) => bench.closed.find(({ path }) => path === fixture.folder.path(name))?.cutOff,
-  )
-  assert.deepEqual(ends, [false, true])
-  await bench.stop()
-})
-
 test('with read_from end what exists is skipped, and no record begins inside a line', async () => {
   fixture.folder.write(LOG, `${criLines(0, 5)}2026-11-23T10:00:00Z stdout F unfin`)
   fixture.folder.write(`${LOG}.20261123-101112`, criLines(50, 5))

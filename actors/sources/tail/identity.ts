@@ -19,12 +19,18 @@ export function readHead(fd: number, bytes = HEAD_BYTES_MAX): Uint8Array {
   return head.subarray(0, readSync(fd, head, 0, bytes, 0))
 }
 
-/** Of a file by its path; undefined when it cannot be read now. */
-export function readHeadAt(path: string): Uint8Array | undefined {
+/** Of a file by its path, decompressed; undefined when it cannot be read now. */
+export function readHeadAt({
+  path,
+  gz,
+}: {
+  readonly path: string
+  readonly gz: boolean
+}): Uint8Array | undefined {
   let fd = -1
   try {
     fd = openSync(path, open.O_RDONLY | open.O_NONBLOCK)
-    return readHead(fd)
+    return gz ? readGzHead(fd) : readHead(fd)
   } catch (error) {
     if (systemCode(error) === undefined) throw error
     return undefined

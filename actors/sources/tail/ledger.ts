@@ -2,6 +2,7 @@
 import type { FileIdentity, FilePosition } from '../../../protocol/positions.js'
 import type { FoundFile } from './found.js'
 import { headMatches, inodeOf } from './identity.js'
+import { folderOf } from './listed.js'
 
 export interface Known extends Omit<FilePosition, 'kind' | 'source' | 'done'> {
   readonly done: boolean
@@ -26,7 +27,10 @@ export interface Ledger {
   /** There is something about this inode, so its beginning is worth a look. */
   has(file: FoundFile): boolean
   /** To be called once logs can be told, and before anything is matched. */
-  markOvertaken(logOf: (path: string) => string | undefined, isListed: (file: FileIdentity) => boolean): void
+  markOvertaken(
+    logOf: (path: string) => string | undefined,
+    isListed: (position: FilePosition) => boolean,
+  ): void
   /** The position of the file with this inode and beginning. */
   match(file: FoundFile, head: Uint8Array): Known | undefined
   /** The position of the file that this gzip file was made of; files that still exist unpacked are no candidates. */
@@ -69,16 +73,19 @@ export function createLedger(
       ),
     has: (file) => known.has(inodeOf(file)),
     markOvertaken(logOf, isListed) {
-      /** Logs of which a newer position was met, and of which one whose file is gone. */
-      const newer = new Set<string | undefined>()
-      const gone = new Set<string | undefined>()
+      /** By log, those that were met. */
+      const newer = new Map<string | undefined, FilePosition[]>()
       const overtaken = new Map<string, { overtaken: boolean; followedByGone: boolean }>()
-      for (const { path, key, offset, identity } of positions.toReversed()) {
-        const log = logOf(path)
-        overtaken.set(key, { overtaken: newer.has(log), followedByGone: gone.has(log) })
-        if (offset === 0) continue
-        newer.add(log)
-        if (!isListed(identity)) gone.add(log)
+      for (const position of positions.toReversed()) {
+        const log = logOf(position.path)
+        const others = newer.get(log) ?? []
+        // Only of a damaged frame's: files are looked into for the answer.
+        const isOpen = position.done !== true || (position.carry?.length ?? 0) > 0
+        overtaken.set(position.key, {
+          overtaken: others.length > 0,
+          followedByGone: isOpen && others.some((other) => !isListed(other)),
+        })
+        if (position.offset > 0) newer.set(log, [...others, position])
       }
       for (const [inode, list] of known)
         known.set(
@@ -123,10 +130,6 @@ export function createLedger(
       for (const [inode] of gone.slice(0, Math.max(0, gone.length - GONE_MAX))) known.delete(inode)
     },
   }
-}
-
-function folderOf(path: string): string {
-  return path.slice(0, path.lastIndexOf('/') + 1)
 }
 
 /** A damaged position is worse than none: it would skip lines. */

@@ -1,7 +1,7 @@
 // Brings the open files in line with what the folders hold: new files are opened, renamed and deleted ones marked.
-import type { FileIdentity } from '../../../protocol/positions.js'
 import type { FoundFile, FoundLog } from './found.js'
-import { headMatches, inodeOf, readHead, readHeadAt } from './identity.js'
+import { headMatches, inodeOf, readHead } from './identity.js'
+import { folderOf, isListed } from './listed.js'
 import type { Known } from './ledger.js'
 import type { OpenFiles } from './open-files.js'
 import { createOpening, type OpeningOptions } from './opening.js'
@@ -141,13 +141,6 @@ export function createSearch(options: SearchOptions): Search {
     open.order(chain)
   }
 
-  /** Not by its inode alone, which a new file may have. */
-  function isListed(identity: FileIdentity): boolean {
-    const found = listed.get(inodeOf(identity))
-    const head = found === undefined || found.gz ? undefined : readHeadAt(found.path)
-    return head !== undefined && headMatches(identity, head)
-  }
-
   /** Whether what is open at a file's end goes on at the beginning of the next one. */
   function isFollowed({ followedByGone }: TailFile, next: TailFile | undefined): boolean {
     return !followedByGone && next !== undefined && startsAnew(next)
@@ -260,7 +253,11 @@ export function createSearch(options: SearchOptions): Search {
       packed.clear()
       reached.clear()
       const nowMs = options.nowMs()
-      if (first) ledger.markOvertaken((path) => options.logOf(path)?.key, isListed)
+      if (first)
+        ledger.markOvertaken(
+          (path) => options.logOf(path)?.key,
+          (position) => isListed(position, listed),
+        )
       // What still exists unpacked is known before gzip files are asked where they come from.
       for (const log of logs) applyLog(log, false)
       for (const log of logs) if (log.files.some((file) => file.gz)) applyLog(log, true)
@@ -291,8 +288,4 @@ interface Before {
 
 function beforeOf(chain: Chain): Before {
   return { chain, files: chain.files.map((file) => [file, file.order] as const), barrier: chain.barrier }
-}
-
-function folderOf(path: string): string {
-  return path.slice(0, path.lastIndexOf('/') + 1)
 }
