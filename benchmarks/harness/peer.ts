@@ -123,8 +123,9 @@ async function watch(
   let sinceMs = performance.now()
   for (;;) {
     const hadEnded = hasEnded()
-    usage = usageOf(pid) ?? usage
     const stats = await sinks.stats()
+    // After the count: what the last records have cost is part of it.
+    usage = usageOf(pid) ?? usage
     const [es, loki] = [stats.es.records, stats.loki.records]
     if (es >= records && loki >= records) return { usage, es, loki }
     const counts = `${es} and ${loki} of ${records} records`

@@ -71,13 +71,19 @@ function boostArgs(flags: BoostFlags): ControlEnvelope['args'] {
 
 /** Exits 1 when a node refused or gave no answer. */
 async function run(options: CtlOptions, verb: Verb, args: ControlEnvelope['args'] = {}): Promise<void> {
-  const answers = await askNodes(options, verb, args)
+  const answers = meant(await askNodes(options, verb, args))
   if (options.all !== true) {
     const result = only(answers)
     return print(options.json === true ? JSON.stringify(result) : resultText(verb, result))
   }
   for (const each of answers) print(options.json === true ? JSON.stringify(each) : lineOf(verb, each))
   if (answers.some(({ answer }) => !answer.ok)) process.exitCode = 1
+}
+
+/** A pod is on one node: what all others say to its capture is left out, unless nobody has it. */
+export function meant(answers: readonly NodeAnswer[]): readonly NodeAnswer[] {
+  const others = answers.filter(({ answer }) => answer.ok || answer.code !== 'capture.unknown_pod')
+  return others.length > 0 ? others : answers.slice(0, 1)
 }
 
 function lineOf(verb: Verb, { node, answer }: NodeAnswer): string {

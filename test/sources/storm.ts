@@ -155,6 +155,8 @@ export async function storm(options: StormOptions, steps: readonly Step[]): Prom
       root,
       positions: table.of('pods'),
       time,
+      // What is held or slow by design is not waited for.
+      isBusy: () => held === undefined && readMs === undefined && fs.isBusy(),
       ...(filesMax === undefined ? {} : { filesMax }),
     })
   }

@@ -1,6 +1,7 @@
 // The file system as a source meets it at its worst: between any two of its calls the folder changes, or descriptors are gone.
 import { createRequire, syncBuiltinESMExports } from 'node:module'
 import type * as FileSystem from 'node:fs'
+import { Gunzip } from 'node:zlib'
 
 const fs = createRequire(import.meta.url)('node:fs') as typeof FileSystem
 
@@ -22,6 +23,8 @@ export type BeforeRead = () => Promise<unknown> | undefined
 export interface UnrulyFs {
   /** What the test itself does with files. */
   unmeddled(run: () => void): void
+  /** A read that does not block, or what it has read of a packed file, is still under way. */
+  isBusy(): boolean
   restore(): void
 }
 
@@ -36,11 +39,27 @@ export function meddleWith(
   fails: (fd: number) => boolean = () => false,
 ): UnrulyFs {
   const { openSync, read, readSync, readdirSync, statSync } = fs
+  let reads = 0
+  const unpacking = new Set<Gunzip>()
+  const { prototype } = Gunzip as unknown as { prototype: Record<'_transform' | '_flush', Function> }
+  const { _transform, _flush } = prototype
+  const counted = (run: Function) =>
+    function (this: Gunzip, ...args: unknown[]): unknown {
+      unpacking.add(this)
+      return Reflect.apply(run, this, args)
+    }
+  Object.assign(prototype, { _transform: counted(_transform), _flush: counted(_flush) })
   const failingRead = (...args: unknown[]): unknown => {
     if (!inside && fails(args[0] as number)) throw readFault()
     return Reflect.apply(readSync, fs, args) as unknown
   }
   const lateRead = (...args: Parameters<typeof read>): void => {
+    const answer = args.at(-1) as (...answered: unknown[]) => void
+    reads++
+    args[args.length - 1] = ((...answered: unknown[]): void => {
+      reads--
+      answer(...answered)
+    }) as never
     if (fails(args[0])) return void setImmediate(() => (args.at(-1) as (error: Error) => void)(readFault()))
     const first = beforeRead()
     if (first === undefined) read(...args)
@@ -75,5 +94,15 @@ export function meddleWith(
     readdirSync: wrapped('list', readdirSync as never) as typeof readdirSync,
     statSync: wrapped('stat', statSync as never) as typeof statSync,
   })
-  return { unmeddled, restore: () => set({ openSync, read, readSync, readdirSync, statSync }) }
+  return {
+    unmeddled,
+    isBusy() {
+      for (const each of unpacking) if (each.destroyed || each.readableEnded) unpacking.delete(each)
+      return reads > 0 || [...unpacking].some((each) => each.writableLength > 0 || each.writableEnded)
+    },
+    restore() {
+      Object.assign(prototype, { _transform, _flush })
+      set({ openSync, read, readSync, readdirSync, statSync })
+    },
+  }
 }
