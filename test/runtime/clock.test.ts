@@ -37,3 +37,22 @@ test('timers that were started apart run together, once an interval, until they 
   await wait(600)
   assert.equal(runs.length, count)
 })
+
+test('they are counted from the start of the process: those of a thousand nodes do not all run at one moment', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  for (const [uptime, dueMs] of [
+    [7.1, 900],
+    [7.3, 700],
+    [7.95, 1050],
+  ] as const) {
+    const mocked = t.mock.method(process, 'uptime', () => uptime)
+    let runs = 0
+    const cancel = systemClock.every(1000, () => runs++)
+    t.mock.timers.tick(dueMs - 1)
+    assert.equal(runs, 0, `${uptime}`)
+    t.mock.timers.tick(1)
+    assert.equal(runs, 1, `${uptime}`)
+    cancel()
+    mocked.mock.restore()
+  }
+})
