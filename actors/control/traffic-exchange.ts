@@ -113,8 +113,8 @@ export function createTrafficExchange(options: TrafficExchangeOptions): TrafficE
     const fresh = sumMs !== undefined && clock.monotonic() - sumMs < SUM_AGE_MS
     const services: ServiceCount[] = []
     if (fresh) {
-      for (const { namespace, service, info } of total.services()) {
-        const others = info - sender.said(namespace, service)
+      for (const { namespace, service, key, info } of total.services()) {
+        const others = info - sender.said(key)
         if (others > 0) services.push({ namespace, service, info: others })
       }
     }

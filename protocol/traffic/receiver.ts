@@ -1,37 +1,47 @@
 // Follows senders of counts and keeps the sum over all of them up to date, change by change.
-import { CHANGES, type CountsMessage, CLAIM, EVERYTHING, SERVICES_MAX, type ServiceCount } from './wire.js'
+import {
+  CHANGES,
+  type CountsMessage,
+  CLAIM,
+  EVERYTHING,
+  SERVICES_MAX,
+  type ServiceCount,
+  serviceKey,
+} from './wire.js'
 
 /** Sums by service, over any number of receivers; names are held once. */
 export interface CountSum {
   /** The service's place; past SERVICES_MAX all share place 0, whose names are empty. */
   place(namespace: string, service: string): number
   add(place: number, change: number): void
-  /** Services with a sum over 0. */
-  services(): IterableIterator<ServiceCount>
+  /** Services with a sum over 0, each with its key. */
+  services(): IterableIterator<ServiceCount & { readonly key: string }>
   places(): number
 }
 
 export function createCountSum(): CountSum {
-  const places = new Map<string, number>([['\0', 0]])
-  const names: (readonly [string, string])[] = [['', '']]
+  const places = new Map<string, number>([[serviceKey('', ''), 0]])
+  const names: { readonly namespace: string; readonly service: string; readonly key: string }[] = [
+    { namespace: '', service: '', key: serviceKey('', '') },
+  ]
   const sums: number[] = [0]
   return {
     place(namespace, service) {
-      const key = `${namespace}\0${service}`
+      const key = serviceKey(namespace, service)
       const known = places.get(key)
       if (known !== undefined) return known
       if (names.length >= SERVICES_MAX) return 0
       places.set(key, names.length)
       sums.push(0)
-      return names.push([namespace, service]) - 1
+      return names.push({ namespace, service, key }) - 1
     },
     add(place, change) {
       sums[place] = (sums[place] ?? 0) + change
     },
     *services() {
-      for (const [place, [namespace, service]] of names.entries()) {
+      for (const [place, { namespace, service, key }] of names.entries()) {
         const info = sums[place] as number
-        if (info > 0) yield { namespace, service, info }
+        if (info > 0) yield { namespace, service, key, info }
       }
     },
     places: () => names.length,

@@ -1,5 +1,13 @@
 // Says per-service counts once a second: small numbers for names, and only the counts that changed.
-import { CHANGES, cutName, encodeCounts, EVERYTHING, SERVICES_MAX, type ServiceCount } from './wire.js'
+import {
+  CHANGES,
+  cutName,
+  encodeCounts,
+  EVERYTHING,
+  SERVICES_MAX,
+  type ServiceCount,
+  serviceKey,
+} from './wire.js'
 
 /** A count that moved by no more than this share is not said again: the error of a sum is as small. */
 export const UNCHANGED_SHARE = 0.02
@@ -13,8 +21,8 @@ export interface CountSender {
   encode(counts: Iterable<ServiceCount>): Uint8Array[]
   /** The next message says everything: for a receiver that is new or lost one. */
   refresh(): void
-  /** What was last said of this service. */
-  said(namespace: string, service: string): number
+  /** What was last said of the service with this key. */
+  said(key: string): number
 }
 
 interface Entry {
@@ -36,12 +44,12 @@ export function createCountSender(sender: number): CountSender {
   let everything = true
 
   function entryOf(namespace: string, service: string): Entry {
-    const known = entries.get(keyOf(namespace, service))
+    const known = entries.get(serviceKey(namespace, service))
     if (known !== undefined) return known
     if (entries.size >= SERVICES_MAX - 1 && namespace !== '' && service !== '') return entryOf('', '')
     const names = { namespace: cutName(namespace), service: cutName(service) }
     const entry = { id: freeIds.pop() ?? ++ids, ...names, named: false, said: 0, count: 0, idle: 0 }
-    entries.set(keyOf(namespace, service), entry)
+    entries.set(serviceKey(namespace, service), entry)
     return entry
   }
 
@@ -92,11 +100,9 @@ export function createCountSender(sender: number): CountSender {
       return parts
     },
     refresh: () => void (everything = true),
-    said: (namespace, service) => entries.get(keyOf(namespace, service))?.said ?? 0,
+    said: (key) => entries.get(key)?.said ?? 0,
   }
 }
-
-const keyOf = (namespace: string, service: string) => `${namespace}\0${service}`
 
 function moved({ said, count }: Entry): boolean {
   // From and to nothing always counts: a service that fell silent must not linger.

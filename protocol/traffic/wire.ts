@@ -8,6 +8,11 @@ export interface ServiceCount {
   readonly info: number
 }
 
+/** What services are looked up by. */
+export function serviceKey(namespace: string, service: string): string {
+  return `${namespace}\0${service}`
+}
+
 /*
  * A message is msgpack: [version, sender, seq, kind, names, counts].
  *   sender  random number of the sender's start: ids and seqs of another sender mean nothing
