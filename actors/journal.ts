@@ -1,6 +1,5 @@
 // The journal: commits the ingest chain's frames to disk, answers how far each source is committed, and feeds every writer at its pace.
 import { AUDIT_CURSOR } from '../protocol/audit.js'
-import { JETSTREAM_CURSOR } from '../protocol/buffer.js'
 import type { JournalOptions } from '../protocol/config/node.js'
 import type { MessageOf } from '../protocol/messages.js'
 import type { Actor, ActorContext } from '../runtime/actor.js'
@@ -103,7 +102,9 @@ export function journal(context: ActorContext, options: JournalActorOptions): Ac
       cancelSweep = clock.after(SWEEP_MS, settle)
     }
     if (feeds.takeMoved()) keeper.touch()
-    if (!inputEnded || saidIdle || !commits.idle() || feeds.passed() < wal.tailSeq()) return
+    if (!inputEnded || saidIdle || !commits.idle()) return
+    feeds.end()
+    if (feeds.passed() < wal.tailSeq()) return
     saidIdle = true
     context.send('supervisor', { type: 'idle', actor: context.name, idle: true })
   }
@@ -250,7 +251,6 @@ export function journal(context: ActorContext, options: JournalActorOptions): Ac
         whenOpen(() => {
           inputEnded = true
           opened?.commits.flush()
-          if (options.writers.includes(JETSTREAM_CURSOR)) context.send('publisher', { type: 'end_of_input' })
           settle()
         }),
     },

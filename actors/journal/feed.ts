@@ -26,7 +26,7 @@ export interface FeedOptions {
   tail(): number
   oldest(): number
   openReader(): FrameReader
-  send(to: string, message: FrameMessage): void
+  send(to: string, message: FrameMessage | MessageOf<'end_of_input'>): void
   /** The journal can't deliver these any more; they are done for this writer. */
   givenUp(reason: 'corrupt' | 'disk_bound', frames: number, records: number | undefined): void
   readFailed(error: unknown): void
@@ -43,6 +43,8 @@ export interface Feed {
   recovered(): void
   /** Delivers what may be delivered now. */
   pump(): void
+  /** No frame comes after those that are there: who has been given all of them is told, so that it does not wait for more. */
+  end(): void
   /** How long a frame in memory is kept for this writer, which will take it when its credit allows; 0: not at all. */
   waitMs(seq: number): number
   /** Seqs of [from, to) that are neither done nor in the writer's hands. */
@@ -73,6 +75,8 @@ export function createFeed(options: FeedOptions): Feed {
   const pace = createPace(clock)
   let session: Session | undefined
   let paused = false
+  let inputEnded = false
+  let toldEnd = false
   let inFlightBytes = 0
   let liveNext = 0
   let gapNext = 0
@@ -193,6 +197,10 @@ export function createFeed(options: FeedOptions): Feed {
 
   function pump(): void {
     while (session !== undefined && !paused && step(session));
+    if (session === undefined || paused || !inputEnded || toldEnd) return
+    if (liveNext < options.tail() || gapNext < gapEnd) return
+    toldEnd = true
+    options.send(session.address, { type: 'end_of_input' })
   }
 
   function endSession(): void {
@@ -231,6 +239,7 @@ export function createFeed(options: FeedOptions): Feed {
       endSession()
       takeBack()
       paused = false
+      toldEnd = false
       liveInRow = 0
       liveNext = options.tail()
       gapEnd = liveNext
@@ -263,6 +272,10 @@ export function createFeed(options: FeedOptions): Feed {
       pump()
     },
     pump,
+    end() {
+      inputEnded = true
+      pump()
+    },
     waitMs(seq) {
       if (session === undefined || paused || seq < liveNext || done.has(seq) || delivered.has(seq)) return 0
       return pace.waitMs()

@@ -32,6 +32,8 @@ export interface Feeds {
   outage(writer: string): void
   recovered(writer: string): void
   pump(): void
+  /** No frame comes after those that are there. */
+  end(): void
   /** A frame without records: nobody has to get it. */
   skip(seq: number): void
   /** How long this frame is kept in memory for the writers that will take it from there; 0: for none. */
@@ -120,6 +122,9 @@ export function createFeeds(options: FeedsOptions): Feeds {
     recovered: (writer) => feed(writer)?.recovered(),
     pump() {
       for (const each of all.values()) each.pump()
+    },
+    end() {
+      for (const each of all.values()) each.end()
     },
     skip(seq) {
       for (const cursor of done.values()) cursor.add(seq)

@@ -251,6 +251,21 @@ test('the end of a run is told once the last backend has the last frame, not bef
   assert.deepEqual(journal.take('idle'), [{ type: 'idle', actor: 'journal', idle: true }])
 })
 
+test('a writer is told the end with the last frame, so that it does not wait for more; one that begins anew is told again', async (t) => {
+  const journal = await run(t, await tempFolder(t), { writers: ['es', 'loki'] })
+  const es = writer(journal, 'es')
+  es.subscribe()
+  journal.append(numbered(0))
+  journal.tell({ type: 'end_of_input' })
+  assert.deepEqual(journal.take('end_of_input'), [])
+  await until(() => es.frames().length === 1)
+  assert.equal(journal.take('end_of_input', 'writer.es').length, 1)
+  assert.equal(journal.take('end_of_input', 'writer.loki').length, 0)
+  es.subscribe()
+  await until(() => es.frames().length === 1)
+  assert.equal(journal.take('end_of_input', 'writer.es').length, 1)
+})
+
 test('positions are answered only when everything appended before is durable', async (t) => {
   const journal = await run(t, await tempFolder(t), { settings: { commit_wait: 1000 } })
   journal.append(numbered(0))
