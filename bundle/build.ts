@@ -11,6 +11,13 @@ const dist = fileURLToPath(new URL('../', import.meta.url))
 const packed = path.join(dist, 'packed')
 /** Large, and only for few; or not there in production. */
 const OUTSIDE = ['@kubernetes/client-node', '@napi-rs/nice', 'cbor-x', 'msgpackr-extract', 'protobufjs']
+/** undici's front door, with fetch and web sockets: for captures in S3 only. Its pool is inside. */
+const frontDoor: Plugin = {
+  name: 'front-door',
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /^undici$/ }, ({ path: id }) => ({ path: id, external: true })),
+}
+
 /** A module of dist/ finds the files beside it as if it were not bundled. */
 const ownUrls: Plugin = {
   name: 'own-urls',
@@ -48,7 +55,7 @@ const bundled = {
   ...options,
   write: false,
   external: [...OUTSIDE],
-  plugins: [ownUrls, oneLanguage],
+  plugins: [ownUrls, oneLanguage, frontDoor],
   define: { 'import.meta.url': '__url' },
   // An import() would look from where the compiled code was made; require is that of the place.
   supported: { 'dynamic-import': false },

@@ -2,7 +2,7 @@
 import { Command } from 'commander'
 import { compileFilter } from '../protocol/filter.js'
 import { MillraceError } from '../protocol/errors.js'
-import { formatBytes, parseBytes } from '../protocol/config/values.js'
+import { formatBytes, parseBytes } from '../protocol/config/units.js'
 import { systemClock } from '../runtime/clock.js'
 import { loadConfig } from '../runtime/config/load.js'
 import { onInterrupt } from './interrupt.js'

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { report as reportOptions, type ReportOptions } from '../protocol/config/report.js'
-import { parseDurationMs } from '../protocol/config/values.js'
+import { parseDurationMs } from '../protocol/config/units.js'
 import type { NodeStatus } from '../protocol/status.js'
 import { sleep, systemClock } from '../runtime/clock.js'
 import { loadReach } from '../runtime/config/reach.js'

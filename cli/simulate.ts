@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { parseDurationMs } from '../protocol/config/values.js'
+import { parseDurationMs } from '../protocol/config/units.js'
 import { loadConfig } from '../runtime/config/load.js'
 import { CONFIG_FILE, configOption, jsonOption, positiveNumber } from './options.js'
 import { runSimulation, type Side } from './simulate/run.js'

@@ -1,6 +1,6 @@
 // Points in time on the command line: a duration back from now, or a time.
 import { MillraceError } from '../protocol/errors.js'
-import { parseDurationMs } from '../protocol/config/values.js'
+import { parseDurationMs } from '../protocol/config/units.js'
 
 /** `2h`, `30m`, `2026-11-23T06:00:00Z` to ms since the epoch. Throws `usage.time`. */
 export function parseSince(option: string, text: string, nowMs: number): number {

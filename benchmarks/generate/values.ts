@@ -1,5 +1,5 @@
 // What the generator's options may say: sizes, shares, bursts and names, each with its bounds; each error names the accepted form.
-import { parseBytes, parseDurationMs } from '../../protocol/config/values.js'
+import { parseBytes, parseDurationMs } from '../../protocol/config/units.js'
 import { MillraceError } from '../../protocol/errors.js'
 import type { Options } from '../harness/options.js'
 import type { Burst } from './pace.js'

@@ -1,6 +1,6 @@
 // The options of a benchmark: declared once, read from the command line, shown by --help.
 import { parseArgs } from 'node:util'
-import { parseDurationMs } from '../../protocol/config/values.js'
+import { parseDurationMs } from '../../protocol/config/units.js'
 import { MillraceError, saidOf } from '../../protocol/errors.js'
 
 export interface OptionDeclaration {

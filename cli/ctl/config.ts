@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { stringify } from 'yaml'
-import { formatDuration } from '../../protocol/config/values.js'
+import { formatDuration } from '../../protocol/config/units.js'
 import { parseSettings } from '../../protocol/control/settings.js'
 import { MillraceError, systemCode } from '../../protocol/errors.js'
 import { CANARY_KEY, nodeKey, SAMPLING_KEY } from '../../protocol/subjects.js'

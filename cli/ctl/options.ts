@@ -1,7 +1,7 @@
 // The options of every `ctl` command, and what they say of whom to ask.
 import { userInfo, hostname } from 'node:os'
 import { type Command, Option } from 'commander'
-import { formatDuration, parseDurationMs } from '../../protocol/config/values.js'
+import { formatDuration, parseDurationMs } from '../../protocol/config/units.js'
 import { MillraceError } from '../../protocol/errors.js'
 import { TIMER_MS_MAX } from '../../runtime/clock.js'
 import { configOption, jsonOption } from '../options.js'

@@ -1,6 +1,6 @@
 // `millrace ctl streams`: every stream and bucket as declared, beside what the server has.
 import { Command } from 'commander'
-import { formatBytes } from '../../protocol/config/values.js'
+import { formatBytes } from '../../protocol/config/units.js'
 import { declareStreams } from '../../runtime/nats/declarations.js'
 import { compare, ensureStream, openStreams, streamInfo } from '../../runtime/nats/streams.js'
 import { clusterOptions, type CtlOptions, print } from './options.js'

@@ -1,7 +1,7 @@
 // The verbs of `millrace ctl`: each asks a node or all of them and prints what they say.
 import { Argument, Command, Option } from 'commander'
 import { type ControlEnvelope, type Verb, VERBS } from '../../protocol/control/verbs.js'
-import { formatDuration, parseDurationMs } from '../../protocol/config/values.js'
+import { formatDuration, parseDurationMs } from '../../protocol/config/units.js'
 import { askNodes, type NodeAnswer, only } from './ask.js'
 import { type CtlOptions, durationMs, nodeOptions, print } from './options.js'
 import { printable } from '../text-table.js'

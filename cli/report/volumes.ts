@@ -1,6 +1,6 @@
 // A node's counters as volumes and costs of a day: since its start, or between two looks.
 import type { ReportOptions } from '../../protocol/config/report.js'
-import { formatDuration } from '../../protocol/config/values.js'
+import { formatDuration } from '../../protocol/config/units.js'
 import type { NodeStatus } from '../../protocol/status.js'
 import { type Costs, costsOf } from '../volume/cost.js'
 import { rowsJson, totalJson } from '../volume/json.js'

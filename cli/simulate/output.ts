@@ -1,5 +1,5 @@
 // A simulation's figures as text and as JSON.
-import { formatDuration } from '../../protocol/config/values.js'
+import { formatDuration } from '../../protocol/config/units.js'
 import { rowsJson, totalJson } from '../volume/json.js'
 import { printable } from '../text-table.js'
 import { bytesText, costTable, volumeTable, whole } from '../volume/text.js'

@@ -1,7 +1,7 @@
 // Makes the files of each tenant from one shared configuration: an overlay for its agents, and what the backends must know of it.
 import { type Document, isMap, isSeq, stringify } from 'yaml'
 import { elasticsearchBackend, lokiBackend } from '../../protocol/config/backends.js'
-import { formatBytes } from '../../protocol/config/values.js'
+import { formatBytes } from '../../protocol/config/units.js'
 import { MillraceError } from '../../protocol/errors.js'
 import { unmaskVariables } from '../../runtime/config/mask.js'
 import { parseYaml } from '../../runtime/config/yaml-text.js'

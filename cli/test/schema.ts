@@ -1,7 +1,7 @@
 // What a file of tests may hold: each test's lines, where they come from, what goes on around them, and what is expected.
 import { z } from 'zod'
 import { LEVELS, LOG_TYPES } from '../../protocol/levels.js'
-import { parseDurationMs } from '../../protocol/config/values.js'
+import { parseDurationMs } from '../../protocol/config/units.js'
 
 const DURATION = 'expected a duration such as 200ms, 1s or 5m'
 const SHARE = 'expected a share from 0 to 1'

@@ -6,7 +6,7 @@ import { MillraceError, systemCode } from '../../protocol/errors.js'
 import { bufferFindings } from './buffer-checks.js'
 import { samplingFindings } from './sampling-section.js'
 import { flowActors, placeActors } from '../placement.js'
-import { formatBytes } from '../../protocol/config/values.js'
+import { formatBytes } from '../../protocol/config/units.js'
 
 interface Finding {
   readonly path: readonly PropertyKey[]

@@ -1,5 +1,6 @@
 // Writes a value of the configuration as the file would say it: 60000 of a duration is `1m`.
-import { formatBytes, formatDuration, type ValueKind } from '../../protocol/config/values.js'
+import { formatBytes, formatDuration } from '../../protocol/config/units.js'
+import { type ValueKind } from '../../protocol/config/values.js'
 
 export function valueText(value: unknown, kind: ValueKind | undefined): string {
   if (typeof value === 'number' && kind === 'duration') return formatDuration(value)

@@ -8,7 +8,7 @@ import {
   type StreamInfoRequestOptions,
 } from '@nats-io/jetstream'
 import { type NatsConnection, nanos } from 'nats'
-import { formatBytes, formatDuration } from '../../protocol/config/values.js'
+import { formatBytes, formatDuration } from '../../protocol/config/units.js'
 import { MillraceError, saidOf } from '../../protocol/errors.js'
 import type { Declared, StreamDeclaration } from './declarations.js'
 

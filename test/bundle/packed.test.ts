@@ -108,3 +108,13 @@ test('modules that were compiled after the bundle was made, and do not run', () 
   rmSync(packed, { recursive: true })
   assert.equal(run('--version').stdout, 'the modules\n')
 })
+
+test('the bundle that lies in the memory of each thread holds neither the schema library nor fetch and web sockets', () => {
+  const file = path.join(repository, 'dist/packed/worker.bundle.js.sources.json')
+  const sources = JSON.parse(readFileSync(file, 'utf8')) as string[]
+  assert.ok(sources.some((source) => source.includes('/undici/lib/dispatcher/pool')))
+  assert.deepEqual(
+    sources.filter((source) => /\/zod\/|\/undici\/lib\/web\/(fetch|websocket)\/index/.test(source)),
+    [],
+  )
+})
