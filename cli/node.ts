@@ -10,6 +10,7 @@ import type { NodeStatus } from '../protocol/status.js'
 import { systemClock } from '../runtime/clock.js'
 import { startHttp } from '../runtime/http/server.js'
 import { setEngine } from '../runtime/engine.js'
+import { watchHeap } from '../runtime/heap.js'
 import type { TapSource } from '../runtime/http/tap.js'
 import { createLiveMemory, openLiveSettings } from '../runtime/live-settings.js'
 import { createMetrics } from '../runtime/metrics.js'
@@ -192,6 +193,7 @@ export async function startNode({ config, once, log, stopAsked, reload }: NodeOp
     await supervisor.stopGroups(allGroups(plan), 0)
     throw error
   }
+  const endHeapWatch = watchHeap(systemClock)
   return {
     status: status.read,
     metrics: metricsText,
@@ -203,6 +205,7 @@ export async function startNode({ config, once, log, stopAsked, reload }: NodeOp
     settingsOrigin: settings.origin,
     kill: supervisor.kill,
     async stop() {
+      endHeapWatch()
       status.stopping()
       isStopping = true
       endInput()

@@ -6,6 +6,7 @@ import { MillraceError, toWireError, type WireError } from '../protocol/errors.j
 import type { Actor, ActorContext, ActorFactory } from './actor.js'
 import { systemClock } from './clock.js'
 import { createCredits, type CreditReturn } from './credits.js'
+import { watchHeap } from './heap.js'
 import { openLiveSettings, type LiveSettingsMemory } from './live-settings.js'
 import { createLogger } from './log.js'
 import { createMetrics } from './metrics.js'
@@ -159,6 +160,7 @@ export async function hostGroup(task: GroupTask, registry: Registry): Promise<vo
   })
   post({ kind: 'up' })
   const reporting = setInterval(() => void report(metrics, post), METRICS_EVERY_MS)
+  const endHeapWatch = watchHeap(systemClock)
   try {
     // All groups are made before one starts, so that no first message meets an actor that is not there yet.
     await Promise.race([gone.promise, stopped.promise, failure.promise])
@@ -169,6 +171,7 @@ export async function hostGroup(task: GroupTask, registry: Registry): Promise<vo
     await report(metrics, post)
   } finally {
     clearInterval(reporting)
+    endHeapWatch()
     ended = true
     for (const port of peers.values()) port.close()
   }
